@@ -1,0 +1,110 @@
+"""The event log: append-only, durable, in order. The log is the truth; everything else is a fold of it.
+
+What must live here: durability and order. What must not: any idea of what a record means. A record is bytes with a key.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Record(NamedTuple):
+    """What is appended: opaque bytes, and the key that decides the partition (the visitor's id)."""
+
+    key: str
+    body: bytes
+
+
+class Stored(NamedTuple):
+    """What is read back."""
+
+    position: int
+    body: bytes
+
+
+class LogUnavailable(Exception):
+    """The log cannot take records now (disk full, I/O error): nothing of this append was acknowledged. Answer 503."""
+
+
+class CorruptRecord(Exception):
+    """A record's checksum does not match its bytes. It is never served; `ariane verify` names its position."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the log's record {position} does not match its checksum")
+        self.position = position
+
+
+class EventLog(Protocol):
+    """An ordered, durable, append-only sequence of records.
+
+    A position is opaque: "after this". Positions grow within a partition and may have gaps. One process owns the log
+    and appends; any number may read.
+    """
+
+    partitions: int
+
+    async def append(self, records: Sequence[Record]) -> int:
+        """Keep the records, in order, all or none, and return the position of the last; the log's end for no records.
+
+        Returns once every record survives a power cut. Concurrent appends share one sync (group commit). A cancelled
+        caller's records may or may not be kept. Raises LogUnavailable.
+        """
+        ...
+
+    async def read(self, partition: int, after: int, limit: int, wait_s: float = 0.0) -> list[Stored]:
+        """Up to `limit` records after a position, in order; waits up to `wait_s` for the first.
+
+        Same arguments, same records. Raises CorruptRecord; ValueError for a partition it does not have.
+        """
+        ...
+
+    async def fetch(self, positions: Sequence[int]) -> list[Stored]:
+        """The records at these positions, in position order, without missing (erased) ones. Raises CorruptRecord."""
+        ...
+
+    async def end(self) -> int:
+        """The position of the last durable record; 0 when empty."""
+        ...
+
+    async def count(self) -> int:
+        """How many records it holds."""
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether an append is expected to succeed."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was promised, then let go. Idempotent."""
+        ...
+
+
+class Refusal(NamedTuple):
+    """A refused event as it is kept: when, for whom, why, and the event itself as JSON."""
+
+    refusal_id: int
+    received_at_ms: int
+    source: str
+    reason: str
+    detail: str
+    body: bytes
+
+
+class RefusedEvents(Protocol):
+    """Events that did not reach the log, kept with their reason so that they can be driven in again.
+
+    Capped in size and age.
+    """
+
+    async def keep(self, refusals: Sequence[Refusal]) -> None:
+        """Keep them (their `refusal_id` is ignored and drawn anew), dropping the oldest beyond the caps."""
+        ...
+
+    async def read(self, after: int, limit: int) -> list[Refusal]:
+        """Up to `limit` refusals after an id, oldest first."""
+        ...
+
+    async def settle(self, refusal_ids: Sequence[int]) -> None:
+        """Forget these: they were driven in again, or given up."""
+        ...
+
+    async def close(self) -> None: ...
