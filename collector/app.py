@@ -1,0 +1,71 @@
+"""The edge as an aiohttp application: its routes, and the middleware that no error gets past."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from collector.handlers import EdgeHandlers
+from collector.pipeline import ADAPTERS, Edge
+from collector.problems import problem
+from collector.rejection import Reason
+from collector.snippet import PATH as TRACKER_PATH
+from collector.snippet import Tracker
+
+_log = logging.getLogger(__name__)
+
+EDGE = web.AppKey("edge", Edge)
+
+DEVICE_PATH = "/v1/device"
+LIVE_PATH = "/v1/live"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_edge_routes(app: web.Application, edge: Edge, tracker: Tracker | None = None) -> None:
+    """Put the edge's paths on an application. `tracker` is the one in the package unless given."""
+    handlers = EdgeHandlers(edge)
+    app[EDGE] = edge
+    for adapter in ADAPTERS:
+        for path in adapter.paths:
+            for each in (path, f"{path}/"):
+                for method in adapter.methods:
+                    app.router.add_route(method, each, handlers.ingest)
+                app.router.add_route("OPTIONS", each, handlers.preflight)
+    app.router.add_post(DEVICE_PATH, handlers.device)
+    app.router.add_route("OPTIONS", DEVICE_PATH, handlers.preflight)
+    app.router.add_get(LIVE_PATH, handlers.live, allow_head=False)
+    tracker = tracker or Tracker.built(edge.settings.tracker_max_age_s)
+    app.router.add_get(TRACKER_PATH, tracker.serve)
+    app.on_shutdown.append(_end_live)
+
+
+def make_app(edge: Edge, tracker: Tracker | None = None) -> web.Application:
+    """The edge alone. Run it with `collector.deadlines.EdgeRunner`, which keeps its deadlines."""
+    app = web.Application(middlewares=[answer_errors])
+    add_edge_routes(app, edge, tracker)
+    return app
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is a problem+json; what nobody expected is logged, counted and a 500. Put it outermost."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return problem(error.status, HTTPStatus(error.status).name.lower(), headers=headers)
+    except ConnectionError:  # the other side hung up, and nobody will read this
+        return problem(HTTPStatus.BAD_REQUEST, Reason.UNREADABLE.value, "the connection was lost")
+    except Exception:  # noqa: BLE001 - the outermost one, so that no sender ever waits for an answer
+        _log.exception("unexpected error in %s %s", request.method, request.match_info.route.resource)
+        if EDGE in request.app:
+            request.app[EDGE].counters.crashes.inc()
+        return problem(500, "internal_error", "this is our fault, and was logged")
+
+
+async def _end_live(app: web.Application) -> None:
+    app[EDGE].live.close()

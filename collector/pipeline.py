@@ -1,0 +1,180 @@
+"""The edge, top to bottom: tracker → [ parse → authenticate → validate → enrich → protect → append ] → event log."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from collector.authenticate import authenticate, sender_by_headers
+from collector.cookies import DeviceCookie, device_cookie
+from collector.counters import EdgeCounters
+from collector.enrich import Lookups, enrich
+from collector.event import Event, to_record
+from collector.http_limits import refuse_by_headers
+from collector.identifiers import blocklist
+from collector.live import Live, Outcome
+from collector.log import EventLog, LogUnavailable, Record, Refusal, RefusedEvents
+from collector.origins import refuse_strangers
+from collector.privacy import protect
+from collector.protocols import Adapter, pixel, segment
+from collector.rate_limit import RateLimit
+from collector.raw import RawEvent, RawRequest, Receipt
+from collector.rejection import Reason, Refused, Rejection
+from collector.runtime import clock
+from collector.settings import EdgeSettings
+from collector.sources import Sender, Source, SourceRegistry
+from collector.validate import Arrival, arrival, validate
+
+_log = logging.getLogger(__name__)
+
+ADAPTERS: tuple[Adapter, ...] = (segment, pixel)
+"""Every wire protocol we speak; no discovery."""
+ADAPTER_AT: Mapping[str, Adapter] = {path: adapter for adapter in ADAPTERS for path in adapter.paths}
+
+
+class Edge(msgspec.Struct, kw_only=True):
+    """What collecting needs, opened and closed by whoever composes the process."""
+
+    sources: SourceRegistry
+    log: EventLog
+    refused: RefusedEvents
+    lookups: Lookups
+    settings: EdgeSettings
+    counters: EdgeCounters
+    live: Live
+    on_appended: Callable[[], None] = lambda: None
+    """Called after every durable append, to wake readers of the log."""
+    new_id: Callable[[], str] = clock.new_id
+
+
+async def collect(request: RawRequest, edge: Edge) -> Receipt:
+    """Take a request's events: everything accepted is durable when this returns, everything else is named.
+
+    Raises Refused when the request is not taken at all; then nothing of it was acknowledged.
+    """
+    adapter = ADAPTER_AT[request.path.rstrip("/")]
+    parsed = adapter.parse(request, edge.settings)
+    sender = authenticate(request, parsed.key, edge.sources.current(request.received_at_ms))
+    refuse_strangers(request, sender.source)
+    cookie = _cookie(request, sender, adapter, edge.settings)
+    accepted, rejections = _validate_all(
+        parsed.events, arrival(sender, cookie, request.received_at_ms, edge.settings, edge.new_id)
+    )
+    enriched = [enrich(event, request, edge.lookups, sender.source) for event in accepted]
+    events, withheld = protect(enriched, sender.source)
+    position = await _store(events, rejections, request, sender.source, edge)
+    edge.counters.taken(sender.source.name, len(events), len(withheld), [each.reason for each in rejections])
+    if edge.live.watched:
+        _announce(events, withheld, rejections, position, sender.source, edge.live)
+    return Receipt(
+        position=position,
+        accepted=len(events),
+        withheld=len(withheld),
+        rejections=tuple(rejections),
+        set_anonymous_id=_id_for_cookie(events, cookie, adapter) if cookie.settable else None,
+    )
+
+
+def refuse_early(request: RawRequest, content_length: int | None, edge: Edge, limit: RateLimit) -> None:
+    """Refuse what the headers alone condemn, so that no byte of its body is read. Raises Refused."""
+    refuse_by_headers(
+        request.headers.get("content-encoding", "").strip().lower(), content_length, edge.settings.max_body_bytes
+    )
+    sender = sender_by_headers(request, edge.sources.current(request.received_at_ms))
+    if sender is not None:
+        refuse_strangers(request, sender.source)
+    if sender is None or not sender.server:
+        retry_after_s = limit.retry_after_s(request.remote_ip, request.received_at_ms)
+        if retry_after_s is not None:
+            raise Refused(Reason.RATE_LIMITED, 429, "too many requests from this address", retry_after_s)
+
+
+def mint_device(request: RawRequest, body_key: object, edge: Edge) -> tuple[str, bool]:
+    """A fresh anonymous_id for a page of an allowed origin, and whether its cookie may be set. Raises Refused."""
+    sender = authenticate(request, body_key, edge.sources.current(request.received_at_ms))
+    refuse_strangers(request, sender.source)
+    cookie = _cookie(request, sender, pixel, edge.settings)
+    return edge.new_id(), cookie.settable
+
+
+def _cookie(request: RawRequest, sender: Sender, adapter: Adapter, settings: EdgeSettings) -> DeviceCookie:
+    return device_cookie(
+        request,
+        sender.source,
+        server=sender.server,
+        pixel=adapter.is_pixel,
+        blocked=blocklist(sender.source.blocked_ids),
+        max_chars=settings.max_id_chars,
+    )
+
+
+def _validate_all(raw_events: Iterable[RawEvent], at: Arrival) -> tuple[list[Event], list[Rejection]]:
+    events: list[Event] = []
+    rejections: list[Rejection] = []
+    for raw in raw_events:
+        made = validate(raw, at)
+        if isinstance(made, Event):
+            events.append(made)
+        else:
+            rejections.append(made)
+    return events, rejections
+
+
+async def _store(
+    events: Sequence[Event], rejections: Sequence[Rejection], request: RawRequest, source: Source, edge: Edge
+) -> int:
+    """Append, then keep what was refused.
+
+    A sender that hangs up does not stop it half way: `EdgeRunner` never cancels handlers for that. Should the end of
+    the process do so, nothing was acknowledged, and what the log kept all the same is a duplicate when it comes again.
+    """
+    try:
+        position = await edge.log.append([Record(event.anonymous_id or "", to_record(event)) for event in events])
+    except LogUnavailable as error:
+        raise Refused(
+            Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again", edge.settings.retry_after_s
+        ) from error
+    if events:
+        edge.on_appended()
+    if rejections:
+        await _keep(rejections, request, source, edge)
+    return position
+
+
+async def _keep(rejections: Sequence[Rejection], request: RawRequest, source: Source, edge: Edge) -> None:
+    refusals = [
+        Refusal(0, request.received_at_ms, source.name, each.reason.value, each.detail, msgspec.json.encode(each.raw))
+        for each in rejections
+    ]
+    try:
+        await edge.refused.keep(refusals)
+    except LogUnavailable as error:  # the sender learns of the rejections anyway; the accepted events are safe
+        edge.counters.unkept.inc(len(refusals))
+        _log.warning("could not keep refused events: %s", error)
+
+
+def _id_for_cookie(events: Sequence[Event], cookie: DeviceCookie, adapter: Adapter) -> str | None:
+    """The device the browser is now: that of the last event that names one.
+
+    A pixel does not change it: anybody can put one with an id of their choice before somebody's eyes.
+    """
+    anonymous_id = next((event.anonymous_id for event in reversed(events) if event.anonymous_id is not None), None)
+    return anonymous_id if not adapter.is_pixel or anonymous_id == cookie.current else None
+
+
+def _announce(
+    events: Iterable[Event],
+    withheld: Iterable[Event],
+    rejections: Iterable[Rejection],
+    position: int,
+    source: Source,
+    live: Live,
+) -> None:
+    for event in events:
+        live.publish(Outcome(outcome="accepted", source=source.name, position=position, event=event))
+    for event in withheld:
+        live.publish(Outcome(outcome="withheld", source=source.name, reason="bot", event=event))
+    for each in rejections:
+        live.publish(
+            Outcome(outcome="rejected", source=source.name, reason=each.reason, detail=each.detail, event=each.raw)
+        )
