@@ -1,0 +1,177 @@
+"""Why is this mine? Every belonging with its rule, the messages that decided it, and a sentence to read out (rule 15).
+
+Pure, but for `explain`, which loads what the rest turns out to need.
+"""
+
+from collections.abc import Iterable
+
+from collector.runtime.clock import to_text
+from sessionizer import views
+from sessionizer.loading import Loader
+from sessionizer.owners import (
+    Contact,
+    Part,
+    Person,
+    World,
+    contact_owner,
+    contacts_by_strength,
+    marks_on,
+    part_owner,
+    profile_id,
+)
+from sessionizer.slices import own_root
+from sessionizer.state import Claim, Root, identifier, place
+from sessionizer.store import Snapshot
+
+
+async def explain(loader: Loader, person: Person) -> views.Identity:
+    """One person's identity, as it is today."""
+    slices = [await loader.decide(explain_part, part, person.root) for part in person.parts]
+    contacts = [await loader.decide(explain_contact, person, contact) for contact in contacts_of(person)]
+    return views.Identity(
+        profile_id=profile_id(person.root),
+        root=":".join(person.root[1:]) if person.root[0] == "contact" else ":".join(person.root),
+        users=person.users,
+        slices=slices,
+        contacts=contacts,
+        aliases=[
+            views.AliasView(
+                user_id=alias.user_id,
+                previous_id=alias.previous_id,
+                at=to_text(alias.key[0]),
+                message_id=alias.key[1],
+            )
+            for alias, _ in person.aliases
+        ],
+        earlier_ids=await earlier_ids(loader.snapshot, await loader.decide(held_roots, person)),
+        claims=await loader.decide(claims, person),
+    )
+
+
+def contacts_of(person: Person) -> list[Contact]:
+    """A person's contacts, strongest first, then by first occurrence."""
+    found = [each for part in person.parts for each, _ in contacts_by_strength(part.slice)]
+    return list(dict.fromkeys(found))
+
+
+def explain_part(world: World, part: Part, root: Root) -> views.SliceView:
+    return views.SliceView(
+        anonymous_id=part.device,
+        from_=to_text(part.slice.first[0]),
+        to=to_text(part.slice.last[0]),
+        events=part.slice.events,
+        user_id=part.slice.user,
+        evidence=evidence(world, part, root),
+    )
+
+
+def evidence(world: World, part: Part, root: Root) -> views.Evidence:
+    """Which rule gave a slice to its person."""
+    where = "on this device" if part.device is not None else "in this event"
+    if part.slice.user is not None and part.slice.naming is not None:
+        return views.Evidence(
+            rule=6,
+            message_ids=[part.slice.naming.first[1]],
+            because=f"User {part.slice.user} was named {where}; what came before, back to the last change of user or "
+            "logout, and what came after, up to the next, is theirs.",
+        )
+    owner = part_owner(world, part)
+    contacts = contacts_by_strength(part.slice)
+    if owner is not None:
+        for (kind, value), seen in contacts:
+            at = place(seen.first, part.device)
+            if contact_owner(world, (kind, value), at) == owner:
+                marks = [mark.first[1] for user, _, mark in marks_on(world, (kind, value)) if user == owner]
+                return views.Evidence(
+                    rule=9,
+                    message_ids=[seen.first[1], *sorted(set(marks))[:5]],
+                    because=f"Nobody logged in {where}, but {kind} {value} was given, which was user {owner}'s then.",
+                )
+    if contacts:
+        (kind, value), seen = contacts[0]
+        known_by = f"{root[1]} {root[2]}" if root[0] == "contact" else "a contact"
+        return views.Evidence(
+            rule=10,
+            message_ids=[seen.first[1]],
+            because=f"Nobody logged in {where}, but {kind} {value} was given; this person is known by {known_by}.",
+        )
+    return views.Evidence(
+        rule=11, message_ids=[part.slice.first[1]], because=f"Nobody was named {where}: an anonymous visitor."
+    )
+
+
+def explain_contact(world: World, person: Person, contact: Contact) -> views.ContactView:
+    """Which rule makes a contact this person's, or lets them share it."""
+    kind, value = contact
+    marks = [(user, mark) for user, _, mark in marks_on(world, contact)]
+    owner = contact_owner(world, contact, None)
+    firsts = sorted(
+        part.slice.contacts[kind][value].first for part in person.parts if value in part.slice.contacts.get(kind, ())
+    )
+    if owner is not None:
+        mine = sorted({mark.first[1] for user, mark in marks if user in person.users})[:5]
+        now = "who has it now" if owner in person.users else f"before user {owner} did, who has it now"
+        evidence_ = views.Evidence(
+            rule=8,
+            message_ids=mine or [firsts[0][1]],
+            because=f"User {', '.join(person.users)} used {kind} {value}, {now}.",
+        )
+    else:
+        evidence_ = views.Evidence(
+            rule=10, message_ids=[firsts[0][1]], because=f"{kind} {value} was given without a login."
+        )
+    return views.ContactView(type=kind, value=value, evidence=evidence_)
+
+
+def claims(world: World, person: Person) -> list[views.Claim]:
+    """What was said without proof: on this person's devices about others, and elsewhere about this person."""
+    own = {("user_id", user) for user in person.users} | set(contacts_of(person))
+    world.require(identifier(*name) for name in own)
+    mine = {(part.visitor, part.slice.number) for part in person.parts}
+    said = [(part, claim) for part in person.parts for claim in part.slice.claims if _name(claim) not in own]
+    said += [
+        (part, claim)
+        for name in own
+        for part in world.parts_naming(identifier(*name))
+        if (part.visitor, part.slice.number) not in mine
+        for claim in part.slice.claims
+        if _name(claim) == name
+    ]
+    return _shown(said)
+
+
+def _name(claim: Claim) -> tuple[str, str]:
+    return (claim.type, claim.value)
+
+
+def _shown(said: Iterable[tuple[Part, Claim]]) -> list[views.Claim]:
+    ordered = sorted(said, key=lambda each: (place(each[1].key, each[0].device), _name(each[1])))
+    return [
+        views.Claim(
+            type=claim.type,
+            value=claim.value,
+            anonymous_id=part.device,
+            message_id=claim.key[1],
+            at=to_text(claim.key[0]),
+        )
+        for part, claim in ordered
+    ]
+
+
+def held_roots(world: World, person: Person) -> list[Root]:
+    """Every root that means this person today, their own first: users, contacts they hold, slices on their own."""
+    contacts = contacts_of(person)
+    world.require(identifier(*contact) for contact in contacts)
+    held = [contact for contact in contacts if contact_owner(world, contact, None) in (*person.users, None)]
+    return [
+        person.root,
+        *(("user", user) for user in person.users),
+        *(("contact", *contact) for contact in held),
+        *(own_root(part.device, part.slice) for part in person.parts),
+    ]
+
+
+async def earlier_ids(snapshot: Snapshot, roots: list[Root]) -> list[str]:
+    """Profile ids handed out before that mean today's person, whose roots these are."""
+    today, *others = (profile_id(root) for root in roots)
+    return sorted(await snapshot.known_ids(set(others) - {today}))

@@ -1,0 +1,133 @@
+"""Loads of the store and the log what an ownership decision turns out to need, until it can be made."""
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import TypeVar
+
+from collector.log import EventLog, Stored
+from sessionizer.evidence import Happening, take_apart, words
+from sessionizer.owners import MarksOf, Missing, Part, World
+from sessionizer.state import Refs, Session, Visitor, identifier, place
+from sessionizer.store import Snapshot
+
+Question = TypeVar("Question", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+class Loader:
+    """A growing `World` over one snapshot."""
+
+    def __init__(self, snapshot: Snapshot, log: EventLog) -> None:
+        self.snapshot = snapshot
+        self.world = World()
+        self.records: dict[str, Visitor] = {}
+        self._log = log
+        self._refs: dict[str, list[Refs]] = {}
+        self._sessions: dict[str, list[Session]] = {}
+
+    async def decide(self, decision: Callable[..., Answer], *arguments: Hashable) -> Answer:
+        """`decision(world, *arguments)`, asked again after each load until nothing is missing."""
+        while True:
+            try:
+                return decision(self.world, *arguments)
+            except Missing as missing:
+                await self._load(missing)
+
+    async def decide_all(
+        self, decision: Callable[[World, Question], Answer], questions: Iterable[Question]
+    ) -> dict[Question, Answer]:
+        """The same for many questions, loading for all of them at once."""
+        answers: dict[Question, Answer] = {}
+        left = list(dict.fromkeys(questions))
+        while left:
+            undecided: list[Question] = []
+            missing = Missing()
+            for each in left:
+                try:
+                    answers[each] = decision(self.world, each)
+                except Missing as more:
+                    undecided.append(each)
+                    missing = Missing(missing.identifiers | more.identifiers, missing.marks | more.marks)
+            if undecided:
+                await self._load(missing)
+            left = undecided
+        return answers
+
+    async def _load(self, missing: Missing) -> None:
+        if missing.identifiers:
+            self.world.naming |= await self.snapshot.naming(missing.identifiers)
+            await self.visitors({key for name in missing.identifiers for key in self.world.naming[name]})
+        for question in missing.marks:
+            self.world.marks[question] = await self._marks(question)
+
+    async def visitors(self, keys: Collection[str]) -> None:
+        """Load visitors with their slices; unknown ones have none."""
+        wanted = [key for key in keys if key not in self.world.parts]
+        if not wanted:
+            return
+        records = await self.snapshot.visitors(wanted)
+        older = [key for key, record in records.items() if record.slice is not None and record.slices > 1]
+        closed = await self.snapshot.slices(older) if older else {}
+        self.records |= records
+        for key in wanted:
+            record = records.get(key)
+            slices = [*closed.get(key, ()), record.slice] if record is not None and record.slice is not None else []
+            device = record.device if record is not None else None
+            self.world.parts[key] = [Part(key, device, each) for each in slices]
+
+    async def refs(self, keys: Collection[str]) -> None:
+        """Load where the events of loaded visitors lie."""
+        wanted = [key for key in keys if key not in self._refs and key in self.records]
+        spilled = [key for key in wanted if self.records[key].spilled]
+        chunks = await self.snapshot.chunks(spilled) if spilled else {}
+        for key in wanted:
+            self._refs[key] = [*chunks.get(key, ()), self.records[key].tail]
+
+    async def sessions(self, keys: Collection[str]) -> None:
+        """Load the sessions of loaded visitors."""
+        wanted = [key for key in keys if key not in self._sessions and key in self.records]
+        older = [key for key in wanted if self.records[key].sessions > 1]
+        closed = await self.snapshot.sessions(older) if older else {}
+        for key in wanted:
+            last = self.records[key].session
+            self._sessions[key] = [*closed.get(key, ()), *([last] if last is not None else [])]
+
+    def sessions_of(self, part: Part) -> list[Session]:
+        """The sessions of one slice, in order; load them first."""
+        return [session for session in self._sessions[part.visitor] if session.slice == part.slice.number]
+
+    def events_of(self, part: Part) -> list[tuple[int, int]]:
+        """(t, log position) of one slice's events, in order; load the refs first."""
+        start = sum(each.slice.events for each in self.world.parts[part.visitor] if each.slice.first < part.slice.first)
+        times = [t for refs in self._refs[part.visitor] for t in refs.times]
+        positions = [position for refs in self._refs[part.visitor] for position in refs.positions]
+        end = start + part.slice.events
+        return list(zip(times[start:end], positions[start:end], strict=True))
+
+    def ids_of(self, key: str) -> list[bytes]:
+        """The 16-byte ids of a visitor's events, in order; load the refs first."""
+        return [refs.ids[at : at + 16] for refs in self._refs[key] for at in range(0, len(refs.ids), 16)]
+
+    async def fetch(self, positions: Collection[int]) -> list[Stored]:
+        return await self._log.fetch(sorted(positions))
+
+    async def happenings(self, part: Part) -> list[Happening]:
+        """One slice's events, from the log."""
+        await self.refs([part.visitor])
+        found = take_apart(await self.fetch([position for _, position in self.events_of(part)])).happenings
+        return sorted(found, key=lambda each: each.key)
+
+    async def _marks(self, question: MarksOf) -> list[tuple[int, str, str, str, bool]]:
+        """Where exactly in its slice a contact was carried (rule 8)."""
+        part = self.world.part(question.visitor, question.number)
+        name = identifier(*question.contact)
+        happenings = await self.happenings(part)
+        retracted = await self.snapshot.retracted({each.message_id for each in happenings})
+        protected = await self.snapshot.protected([name])
+        return [
+            place(each.key, part.device)
+            for each in happenings
+            if any(
+                (contact.type, contact.value) == question.contact
+                for contact in words(each.event, each.message_id in retracted, protected).contacts
+            )
+        ]

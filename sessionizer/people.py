@@ -1,0 +1,142 @@
+"""Answers what readers ask of the people we know: finds who somebody is today, then shows them."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from collector.log import EventLog
+from sessionizer import explaining, exporting, profiles, sessions, timelines
+from sessionizer.finding import find
+from sessionizer.loading import Loader
+from sessionizer.reading import BadCursor, Who
+from sessionizer.state import place
+from sessionizer.store import ProfileStore
+from sessionizer.views import Identity, Profile, ProfilePage, SessionPage, Timeline
+
+LOOK_AGAIN_S = 0.25
+"""How long `wait_for` trusts the store's bell before it looks by itself."""
+
+
+class FoldedPeople:
+    """`reading.People` over a store and the log it was folded from."""
+
+    def __init__(self, store: ProfileStore, log: EventLog) -> None:
+        self._store = store
+        self._log = log
+
+    @asynccontextmanager
+    async def _loader(self) -> AsyncIterator[Loader]:
+        async with self._store.snapshot() as snapshot:
+            yield Loader(snapshot, self._log)
+
+    async def position(self) -> int:
+        return await self._store.position()
+
+    async def wait_for(self, position: int, timeout_s: float) -> bool:
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + timeout_s
+        while True:
+            heard = self._store.heard()
+            if await self._store.position() >= position:
+                return True
+            left_s = deadline_s - clock()
+            if left_s <= 0:
+                return False
+            await self._store.wait(min(left_s, LOOK_AGAIN_S), heard)
+
+    async def profile(self, who: Who) -> Profile | None:
+        async with self._loader() as loader:
+            person = await find(loader, who)
+            return profiles.show(person) if person is not None else None
+
+    async def timeline(
+        self, who: Who, *, limit: int, cursor: str | None = None, types: Sequence[str] = (), newest_first: bool = True
+    ) -> Timeline | None:
+        after = read_cursor(cursor, timelines.Cursor)
+        async with self._loader() as loader:
+            person = await find(loader, who)
+            if person is None:
+                return None
+            page = await timelines.page(loader, person, limit, after, frozenset(types), newest_first)
+            return Timeline(events=page.events, next=write_cursor(page.next))
+
+    async def sessions(
+        self, who: Who, *, limit: int, cursor: str | None = None, newest_first: bool = True
+    ) -> SessionPage | None:
+        after = read_cursor(cursor, timelines.Cursor)
+        async with self._loader() as loader:
+            person = await find(loader, who)
+            if person is None:
+                return None
+            devices = {part.visitor for part in person.parts if part.device is not None}
+            await loader.sessions(devices)
+            found = [
+                (place(session.first, part.device), session, part.device)
+                for part in person.parts
+                if part.device is not None
+                for session in loader.sessions_of(part)
+            ]
+            found.sort(key=lambda each: each[0], reverse=newest_first)
+            if after is not None:
+                found = [each for each in found if (each[0] < after if newest_first else each[0] > after)]
+            shown = found[:limit]
+            return SessionPage(
+                sessions=[sessions.show(session, device) for _, session, device in shown],
+                next=write_cursor(shown[-1][0] if len(found) > limit else None),
+            )
+
+    async def identity(self, who: Who) -> Identity | None:
+        async with self._loader() as loader:
+            person = await find(loader, who)
+            return await explaining.explain(loader, person) if person is not None else None
+
+    async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
+        after = read_cursor(cursor, str) or ""
+        async with self._store.snapshot() as snapshot:
+            found: list[Profile] = []
+            async for profile in exporting.profiles(snapshot, self._log, after):
+                found.append(profile)
+                if len(found) > limit:
+                    break
+        shown = found[:limit]
+        return ProfilePage(profiles=shown, next=write_cursor(shown[-1].profile_id if len(found) > limit else None))
+
+    async def export(self, what: str) -> AsyncGenerator[bytes, None]:
+        async with self._store.snapshot() as snapshot:
+            async for chunk in exporting.lines(what, snapshot, self._log):
+                yield chunk
+
+    async def counts(self) -> dict[str, int]:
+        async with self._store.snapshot() as snapshot:
+            counted = await snapshot.counts()
+        return {name: counted.get(name, 0) for name in ("stored", "duplicate", "retraction", "quarantined")}
+
+    async def size(self, what: str) -> int:
+        async with self._store.snapshot() as snapshot:
+            return (await snapshot.sizes())[what]
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def write_cursor(place_: Any) -> str | None:
+    """A cursor, opaque to whoever gets it."""
+    if place_ is None:
+        return None
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(place_)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, kind: Any) -> Any:
+    """What `write_cursor` wrote. Raises BadCursor."""
+    if cursor is None:
+        return None
+    try:
+        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.msgpack.decode(packed, type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise BadCursor(cursor) from error

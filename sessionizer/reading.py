@@ -1,0 +1,61 @@
+"""What the API, the exports and the live page may ask of the people we know. The answers are `views`."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from sessionizer.views import Identity, Profile, ProfilePage, SessionPage, Timeline
+
+
+class Who(NamedTuple):
+    """One `{who}`: `type:value`. Types: user_id, anonymous_id, profile_id, email, phone, or any external id type."""
+
+    type: str
+    value: str
+
+
+class BadCursor(Exception):
+    """The cursor is not one this reader gave out. Answer 400."""
+
+
+class People(Protocol):
+    """Every question a reader may ask. An unknown `who` is None; a page's `next` is None at its end."""
+
+    async def position(self) -> int:
+        """The log position up to which every event is folded in."""
+        ...
+
+    async def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Wait until `position` is folded in; False when the time ran out first."""
+        ...
+
+    async def profile(self, who: Who) -> Profile | None: ...
+
+    async def timeline(
+        self, who: Who, *, limit: int, cursor: str | None = None, types: Sequence[str] = (), newest_first: bool = True
+    ) -> Timeline | None: ...
+
+    async def sessions(
+        self, who: Who, *, limit: int, cursor: str | None = None, newest_first: bool = True
+    ) -> SessionPage | None: ...
+
+    async def identity(self, who: Who) -> Identity | None: ...
+
+    async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage: ...
+
+    def export(self, what: str) -> AsyncGenerator[bytes, None]:
+        """`profiles`, `events` or `sessions` as canonical NDJSON, in chunks that end with a line's end.
+
+        Sorted: profiles by id, events by (anonymous_id, timestamp, message_id), sessions by (anonymous_id, started_at).
+        The same state gives the same bytes.
+        """
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """The books of what was folded: `stored`, `duplicate`, `retraction`, `quarantined`."""
+        ...
+
+    async def size(self, what: str) -> int:
+        """About how many rows an export of `profiles`, `events` or `sessions` will have, for a progress bar."""
+        ...
+
+    async def close(self) -> None: ...

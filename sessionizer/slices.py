@@ -1,0 +1,224 @@
+"""Slices: how one visitor's events fall into stretches of one person each (docs/identity.md, rules 6 and 7).
+
+`fold()` is the definition: plain, in phases, from all events of a visitor. `append()` is the short way for the event
+that comes last and takes nothing back, which is nearly every event; `late.py` has the one for an event that comes late.
+Property tests hold all three equal. All are pure.
+"""
+
+from collections.abc import Iterator, Sequence, Set
+
+from sessionizer import sessions, summaries
+from sessionizer.evidence import Happening, Words, named, proves, words
+from sessionizer.state import CHUNK, Refs, Root, Session, Slice, Touch, Visitor, VisitorChange, visitor_key
+
+
+def fold(
+    device: str | None, happenings: Sequence[Happening], retracted: Set[str], protected: Set[str]
+) -> VisitorChange:
+    """Everything about one visitor, from all its events in order. Events with a retracted message id name nobody."""
+    told = [(each, words(each.event, each.message_id in retracted, protected)) for each in happenings]
+    change = start(device, happenings[0])
+    for stretch in _cut_by_user(told):
+        has_user = any(said.user is not None for _, said in stretch)
+        parts = [stretch] if has_user else list(_cut_by_email(stretch))
+        label = None
+        for part in parts:
+            _open_slice(change, part[0][0], label=label, cut_by_email=len(parts) > 1)
+            for each, said in part:
+                _add(change, each, said)
+                label = label or said.label
+        if stretch[-1][1].reset and change.record.slice is not None:
+            change.record.slice.ended = True
+    for each in happenings:
+        for name in named(each.event):
+            change.index.setdefault(name, False)
+        index_proofs(change, each, retracted)
+        _remember(change, each)
+    change.refolded = True
+    note_roots(change)
+    return change
+
+
+def append(change: VisitorChange, happening: Happening, retracted: Set[str], protected: Set[str]) -> bool:
+    """Add an event that comes after all of the visitor's others, in place.
+
+    False, and nothing changed, when it would take something back: a login whose slice had been cut by e-mail.
+    """
+    said = words(happening.event, happening.message_id in retracted, protected)
+    current = change.record.slice
+    if current is None or current.ended or (said.label is not None and current.label not in (None, said.label)):
+        _open_slice(change, happening, label=said.label, cut_by_email=False)
+    elif current.user is None:
+        if said.user is not None:
+            if current.cut_by_email:
+                return False
+        else:
+            email = email_of(said)
+            if email is not None and slice_email(current) not in (None, email):
+                current.cut_by_email = True
+                _open_slice(change, happening, label=said.label or current.label, cut_by_email=True)
+    if change.record.slice is not None:
+        index(change, change.record.slice, happening, retracted)
+    _add(change, happening, said)
+    if said.reset and change.record.slice is not None:
+        change.record.slice.ended = True
+    _remember(change, happening)
+    return True
+
+
+def start(device: str | None, first: Happening) -> VisitorChange:
+    """A visitor nobody has seen yet, ready for its first event."""
+    return VisitorChange(
+        key=visitor_key(device, first.source, first.server, first.message_id), record=Visitor(device=device)
+    )
+
+
+def _cut_by_user(told: Sequence[tuple[Happening, Words]]) -> Iterator[list[tuple[Happening, Words]]]:
+    """Rule 6: before an event that names another user, and after a reset."""
+    stretch: list[tuple[Happening, Words]] = []
+    label: str | None = None
+    for each, said in told:
+        if stretch and (stretch[-1][1].reset or (said.label is not None and label not in (None, said.label))):
+            yield stretch
+            stretch, label = [], None
+        stretch.append((each, said))
+        label = label or said.label
+    yield stretch
+
+
+def _cut_by_email(stretch: Sequence[tuple[Happening, Words]]) -> Iterator[list[tuple[Happening, Words]]]:
+    """Rule 7: in a stretch without a user, before an event with another e-mail."""
+    part: list[tuple[Happening, Words]] = []
+    email: str | None = None
+    for each, said in stretch:
+        named_email = email_of(said)
+        if named_email is not None and email not in (None, named_email):
+            yield part
+            part, email = [], None
+        part.append((each, said))
+        email = email or named_email
+    yield part
+
+
+def email_of(said: Words) -> str | None:
+    """The e-mail an event may use."""
+    if not said.contacts:
+        return None
+    return next((contact.value for contact in said.contacts if contact.type == "email"), None)
+
+
+def slice_email(part: Slice) -> str | None:
+    """The e-mail of a slice without a user: at most one."""
+    return next(iter(part.contacts.get("email", ())), None)
+
+
+def _open_slice(change: VisitorChange, first: Happening, *, label: str | None, cut_by_email: bool) -> None:
+    """Close the open slice and its session, and begin the next slice."""
+    record = change.record
+    if record.slice is not None:
+        note_roots(change)
+        change.slices[record.slice.number] = record.slice
+    if record.session is not None:
+        change.sessions[record.session.number] = record.session
+        record.session = None
+    record.slice = Slice(number=record.slices, first=first.key, last=first.key, label=label, cut_by_email=cut_by_email)
+    record.slices += 1
+
+
+def new_session(record: Visitor, within: Slice, first: Happening) -> Session:
+    """A session that begins with `first`, which is yet to be added to it."""
+    session = Session(number=record.sessions, slice=within.number, first=first.key, last=first.key)
+    record.sessions += 1
+    within.sessions += 1
+    return session
+
+
+def _add(change: VisitorChange, happening: Happening, said: Words) -> None:
+    """Add the open slice's next event to it and to its session."""
+    record = change.record
+    current = record.slice
+    if current is None:
+        raise ValueError("no open slice")
+    engaged_ms = summaries.engaged_ms_of(happening)
+    bought = summaries.commerce_of(happening)
+    summaries.add(current, happening, said, engaged_ms, bought)
+    if record.device is None:
+        return
+    session = record.session
+    if session is not None and not sessions.near(session.last, happening.key):
+        change.sessions[session.number] = session
+        session = None
+    if session is None:
+        session = record.session = new_session(record, current, happening)
+    sessions.add(session, happening, engaged_ms, bought)
+    if session.first_view is not None and session.first_view.key == happening.key:
+        touch = Touch(at=session.first, view=session.first_view)
+        if session.first == current.first:
+            current.first_touch = touch
+        if touch.view.channel != sessions.DIRECT:
+            current.last_touch = touch
+
+
+def index(change: VisitorChange, part: Slice, happening: Happening, retracted: Set[str]) -> None:
+    """Note every identifier the event names, unless its slice has named it before, for finding the visitor again."""
+    event = happening.event
+    if event.user_id is None and not event.contacts:
+        return
+    for name in named(event):
+        if not _has_named(part, name):
+            change.index.setdefault(name, False)
+    index_proofs(change, happening, retracted)
+
+
+def index_proofs(change: VisitorChange, happening: Happening, retracted: Set[str]) -> None:
+    """Note what the event proves."""
+    if happening.message_id not in retracted:
+        for name in proves(happening.event):
+            change.index[name] = True
+
+
+def _has_named(part: Slice, name: str) -> bool:
+    kind, _, value = name.partition(":")
+    return part.user == value if kind == "user_id" else value in part.contacts.get(kind, ())
+
+
+def _remember(change: VisitorChange, happening: Happening) -> None:
+    """Note where the event lies."""
+    record = change.record
+    record.events += 1
+    record.tail.put(len(record.tail), happening.id, happening.t, happening.position)
+    if len(record.tail) >= CHUNK:
+        change.chunks[record.spilled] = record.tail
+        record.spilled += 1
+        record.tail = Refs()
+
+
+def note_roots(change: VisitorChange) -> None:
+    """Note the roots the open slice may give a profile, so that the ids they make are known for ever."""
+    current = change.record.slice
+    if current is not None:
+        note_roots_of(change, current)
+
+
+def note_roots_of(change: VisitorChange, part: Slice) -> None:
+    """Note the roots one slice may give a profile."""
+    for root in roots_of(change.record.device, part):
+        if root not in change.roots:
+            change.roots.append(root)
+
+
+def roots_of(device: str | None, part: Slice) -> list[Root]:
+    """Every root this slice may give a profile, whoever else there is: its users, its contacts, else itself."""
+    if part.user is not None:
+        joined = [name for alias in part.aliases for name in (alias.user_id, alias.previous_id)]
+        return [("user", name) for name in dict.fromkeys([part.user, *joined])]
+    roots: list[Root] = [("contact", kind, value) for kind, values in part.contacts.items() for value in values]
+    return roots or [own_root(device, part)]
+
+
+def own_root(device: str | None, part: Slice) -> Root:
+    """The root of a slice nobody else has a claim to (rule 11)."""
+    _, message_id, source, server = part.first
+    if device is not None:
+        return ("device", device, message_id)
+    return ("event", source, "server" if server else "", message_id)

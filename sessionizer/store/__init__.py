@@ -1,0 +1,153 @@
+"""The profile store: what the mind has derived, and how far along the log it is.
+
+What must live here: keeping records and finding them. What must not: any rule. A store knows visitors by key and
+identifiers by text; what a record means is `state`'s business.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
+
+
+class Conflict(Exception):
+    """Somebody else committed after this batch was loaded: load again, decide again, commit again."""
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be read or written now (disk full, I/O error, not there yet). Nothing was kept; try again."""
+
+
+class Snapshot(Protocol):
+    """One consistent state of the store. Mappings leave out what is unknown."""
+
+    position: int
+    """Every event up to this log position is folded in."""
+
+    async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]: ...
+
+    async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
+        """Spilled references, oldest first."""
+        ...
+
+    async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
+        """Closed slices, in order."""
+        ...
+
+    async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
+        """Closed sessions, in order."""
+        ...
+
+    async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
+        """Of each key's closed slices those that begin last before, at, or first after one of the times (ms)."""
+        ...
+
+    async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
+        """The same of closed sessions."""
+        ...
+
+    async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
+        """identifier → the keys of all visitors that name it, sorted; an empty list when none does."""
+        ...
+
+    async def protected(self, identifiers: Collection[str]) -> set[str]:
+        """Those of the identifiers that some visitor proves (rule 4)."""
+        ...
+
+    async def retracted(self, message_ids: Collection[str]) -> set[str]:
+        """Those of the message ids that a retraction names (rule 3)."""
+        ...
+
+    async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
+        """identifier → the visitors that prove it; those nobody proves are left out."""
+        ...
+
+    async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
+        """Log positions of the events whose message id has one of these 8-byte hashes; check the event itself."""
+        ...
+
+    async def root(self, profile_id: str) -> Root | None:
+        """The root an id was made from, now or formerly."""
+        ...
+
+    async def roots(self, after: str, limit: int) -> list[tuple[str, Root]]:
+        """Ids and roots, by id, after one; "" for the start. Former ones included."""
+        ...
+
+    async def known_ids(self, profile_ids: Collection[str]) -> set[str]:
+        """Those of the ids that are known, now or formerly."""
+        ...
+
+    async def keys(self, after: str, limit: int) -> list[str]:
+        """Visitor keys in UTF-8 order after one."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """The books: `position`, `stored`, `duplicate`, `retraction`, `quarantined`."""
+        ...
+
+    async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+        """message id → (retraction's message id, reason) of those that took it back."""
+        ...
+
+    async def sizes(self) -> Mapping[str, int]:
+        """About how many `profiles`, `events` and `sessions` there are, for progress bars; `visitors` exactly."""
+        ...
+
+    async def known_retractions(self, retractions: Collection[str]) -> set[str]:
+        """Those of the retraction events (`source:message_id`) that are folded in already."""
+        ...
+
+    async def quarantined(self) -> list[tuple[int, str]]:
+        """(log position, why) of the records the mind could not fold."""
+        ...
+
+
+class Commit:
+    """What a batch decided, to be kept all or nothing."""
+
+    def __init__(self, expected: int, position: int) -> None:
+        self.expected = expected
+        """The position the decision was made from."""
+        self.position = position
+        self.changes: list[VisitorChange] = []
+        self.retracted: list[tuple[str, str, str]] = []
+        """(retracted message id, retraction's message id, reason)."""
+        self.retraction_events: list[str] = []
+        """`source:message_id` of the retractions in the batch."""
+        self.arrivals: list[tuple[int, bytes]] = []
+        """(log position, first 8 bytes of the message id's hash) of every event folded in."""
+        self.roots: dict[str, Root] = {}
+        """profile id → root."""
+        self.quarantined: list[tuple[int, str]] = []
+        """(log position, why) of records that could not be folded."""
+        self.counted: dict[str, int] = {}
+        """What to add to the books."""
+
+
+class ProfileStore(Protocol):
+    """Keeps what the mind derived. One process commits; any number may read."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """A consistent view, for as long as the context is open."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Keep everything and move the position, or nothing. Raises Conflict."""
+        ...
+
+    async def position(self) -> int: ...
+
+    def heard(self) -> int:
+        """A mark of this moment, for `wait`."""
+        ...
+
+    async def wait(self, timeout_s: float, heard: int | None = None) -> bool:
+        """Wait for a commit, of any process, after `heard` (default: the last wait); False when the time ran out.
+
+        May wake for nothing.
+        """
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,202 @@
+"""The profile store in memory, for tests and experiments: the same contract, nothing kept after the process."""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from collector.runtime.doorbell import Signal
+from sessionizer.state import (
+    Refs,
+    Root,
+    Session,
+    Slice,
+    Visitor,
+    VisitorChange,
+    decode_refs,
+    decode_session,
+    decode_slice,
+    decode_visitor,
+    encode,
+)
+from sessionizer.store import Commit, Conflict
+
+Row = TypeVar("Row", Slice, Session)
+
+
+class _Kept:
+    """One visitor's rows, encoded, so that nobody changes them by holding on to an object."""
+
+    def __init__(self) -> None:
+        self.record = b""
+        self.chunks: dict[int, bytes] = {}
+        self.slices: dict[int, bytes] = {}
+        self.sessions: dict[int, bytes] = {}
+        self.index: dict[str, bool] = {}
+
+
+class MemoryStore:
+    """A ProfileStore in dictionaries. Commits are atomic between awaits, so a snapshot is a live view."""
+
+    def __init__(self) -> None:
+        self.position_ = 0
+        self.visitors: dict[str, _Kept] = {}
+        self.naming: dict[str, set[str]] = {}
+        self.retractions: dict[str, dict[str, str]] = {}
+        self.retraction_events: set[str] = set()
+        self.arrivals: list[tuple[int, bytes]] = []
+        self.profile_ids: dict[str, Root] = {}
+        self.quarantine: dict[int, str] = {}
+        self.books: dict[str, int] = {}
+        self._bell = Signal()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["MemorySnapshot"]:
+        yield MemorySnapshot(self)
+
+    async def commit(self, commit: Commit) -> None:
+        if commit.expected != self.position_:
+            raise Conflict(f"the store is no longer at position {commit.expected}")
+        self.position_ = commit.position
+        for change in commit.changes:
+            self._keep_visitor(change)
+        for message_id, retraction, reason in commit.retracted:
+            self.retractions.setdefault(message_id, {}).setdefault(retraction, reason)
+        self.retraction_events.update(commit.retraction_events)
+        self.arrivals += commit.arrivals
+        for profile_id, root in commit.roots.items():
+            self.profile_ids.setdefault(profile_id, root)
+        self.quarantine.update(commit.quarantined)
+        for name, count in commit.counted.items():
+            self.books[name] = self.books.get(name, 0) + count
+        self._bell.ring()
+
+    def _keep_visitor(self, change: VisitorChange) -> None:
+        kept = self.visitors.setdefault(change.key, _Kept())
+        if change.refolded:
+            for name in kept.index:
+                self.naming[name].discard(change.key)
+            kept = self.visitors[change.key] = _Kept()
+        kept.record = encode(change.record)
+        kept.chunks |= {number: encode(each) for number, each in change.chunks.items()}
+        kept.slices |= {number: encode(each) for number, each in change.slices.items()}
+        kept.sessions |= {number: encode(each) for number, each in change.sessions.items()}
+        for number in change.dropped_sessions:
+            kept.sessions.pop(number, None)
+        for name, proves in change.index.items():
+            kept.index[name] = proves or kept.index.get(name, False)
+            self.naming.setdefault(name, set()).add(change.key)
+
+    async def position(self) -> int:
+        return self.position_
+
+    def heard(self) -> int:
+        return self._bell.heard()
+
+    async def wait(self, timeout_s: float, heard: int | None = None) -> bool:
+        return await self._bell.wait(timeout_s, heard)
+
+    async def close(self) -> None:
+        self._bell.ring()
+
+
+class MemorySnapshot:
+    """The store as it is between two commits."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.position = store.position_
+
+    def _kept(self, keys: Collection[str]) -> dict[str, _Kept]:
+        return {key: self._store.visitors[key] for key in keys if key in self._store.visitors}
+
+    async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
+        return {key: decode_visitor(kept.record) for key, kept in self._kept(keys).items()}
+
+    async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
+        return {
+            key: [decode_refs(kept.chunks[n]) for n in sorted(kept.chunks)] for key, kept in self._kept(keys).items()
+        }
+
+    async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
+        return {key: _in_order(map(decode_slice, kept.slices.values())) for key, kept in self._kept(keys).items()}
+
+    async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
+        return {key: _in_order(map(decode_session, kept.sessions.values())) for key, kept in self._kept(keys).items()}
+
+    async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
+        return {key: _near(found, times[key]) for key, found in (await self.slices(times)).items()}
+
+    async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
+        return {key: _near(found, times[key]) for key, found in (await self.sessions(times)).items()}
+
+    async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
+        return {name: sorted(self._store.naming.get(name, ())) for name in identifiers}
+
+    async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
+        found = {
+            name: {key for key in self._store.naming.get(name, ()) if self._store.visitors[key].index[name]}
+            for name in identifiers
+        }
+        return {name: keys for name, keys in found.items() if keys}
+
+    async def protected(self, identifiers: Collection[str]) -> set[str]:
+        return set(await self.provers(identifiers))
+
+    async def retracted(self, message_ids: Collection[str]) -> set[str]:
+        return {each for each in message_ids if each in self._store.retractions}
+
+    async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+        known = self._store.retractions
+        return {each: sorted(known[each].items()) for each in message_ids if each in known}
+
+    async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
+        wanted = set(hashes)
+        return [position for position, hashed in self._store.arrivals if hashed in wanted]
+
+    async def root(self, profile_id: str) -> Root | None:
+        return self._store.profile_ids.get(profile_id)
+
+    async def roots(self, after: str, limit: int) -> list[tuple[str, Root]]:
+        ids = sorted(self._store.profile_ids)
+        start = bisect_right(ids, after)
+        return [(each, self._store.profile_ids[each]) for each in ids[start : start + limit]]
+
+    async def known_ids(self, profile_ids: Collection[str]) -> set[str]:
+        return {each for each in profile_ids if each in self._store.profile_ids}
+
+    async def keys(self, after: str, limit: int) -> list[str]:
+        keys = sorted(self._store.visitors)
+        start = bisect_right(keys, after)
+        return keys[start : start + limit]
+
+    async def counts(self) -> dict[str, int]:
+        return {**self._store.books, "position": self._store.position_}
+
+    async def sizes(self) -> dict[str, int]:
+        visitors = self._store.visitors
+        closed = sum(len(kept.sessions) for kept in visitors.values())
+        return {
+            "profiles": len(self._store.profile_ids),
+            "sessions": closed + len(visitors),
+            "visitors": len(visitors),
+            "events": self._store.books.get("stored", 0),
+        }
+
+    async def known_retractions(self, retractions: Collection[str]) -> set[str]:
+        return self._store.retraction_events.intersection(retractions)
+
+    async def quarantined(self) -> list[tuple[int, str]]:
+        return sorted(self._store.quarantine.items())
+
+
+def _in_order(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.first)
+
+
+def _near(rows: list[Row], times: Collection[int]) -> list[Row]:
+    """Those that begin last before, at, or first after one of the times, and no others, so that tests miss none."""
+    starts = [row.first[0] for row in rows]
+    wanted = {max((s for s in starts if s < t), default=None) for t in times} | set(times)
+    wanted |= {min((s for s in starts if s > t), default=None) for t in times}
+    return [row for row in rows if row.first[0] in wanted]

@@ -1,0 +1,116 @@
+"""What a slice sums up of its events: counts, traits, orders, cart, devices (docs/identity.md, rule 14).
+
+Pure, and in any order: the sum is of the set of events, whichever came first.
+"""
+
+from bisect import insort
+from typing import Any
+
+import msgspec
+
+from sessionizer import commerce, sessions
+from sessionizer.evidence import Happening, Words
+from sessionizer.state import Alias, Claim, Key, Seen, Slice, Trait
+
+MAX_ENGAGED_MS = 86_400_000  # one report of visible time is at most a day
+
+
+class _Engaged(msgspec.Struct, frozen=True):
+    engaged_ms: Any = None
+
+
+class _Spoken(msgspec.Struct, frozen=True):
+    traits: dict[str, msgspec.Raw] = {}
+
+
+_read_engaged = msgspec.json.Decoder(_Engaged).decode
+_read_spoken = msgspec.json.Decoder(_Spoken).decode
+_read_traits = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought: commerce.Properties | None) -> None:
+    """Add one event to its slice, in place, but for its sessions and touches."""
+    event = happening.event
+    key = happening.key
+    part.first = min(part.first, key)
+    part.last = max(part.last, key)
+    part.events += 1
+    part.page_views += event.type in sessions.VIEWS
+    part.engaged_ms += engaged_ms
+    if bought is not None:
+        commerce.add_purchase(part.purchases, happening, bought)
+        change = commerce.cart_change(happening, bought)
+        if change is not None:
+            part.cart = commerce.remember_change(part.cart, change)
+    if said.label is not None or said.contacts or said.claims:
+        _listen(part, key, said)
+    _learn_traits(part, happening, said.lost)
+    derived = event.derived
+    part.browser = sessions.last_said(part.browser, key, derived.browser)
+    part.os = sessions.last_said(part.os, key, derived.os)
+    part.device_type = sessions.last_said(part.device_type, key, derived.device_type)
+    part.country = sessions.last_said(part.country, key, derived.country)
+
+
+def commerce_of(happening: Happening) -> commerce.Properties | None:
+    """The properties of an event that buys or fills a cart; None for any other."""
+    event = happening.event
+    if event.type != "track" or event.event not in commerce.EVENTS:
+        return None
+    return commerce.read_properties(event.properties)
+
+
+def engaged_ms_of(happening: Happening) -> int:
+    """Visible time an event reports: a number from 0 to a day of ms, else 0."""
+    raw = bytes(happening.event.properties)
+    if b'"engaged_ms"' not in raw:
+        return 0
+    value = _read_engaged(raw).engaged_ms
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return 0
+    return int(min(value, MAX_ENGAGED_MS))
+
+
+def _listen(part: Slice, key: Key, said: Words) -> None:
+    """Take in what an event says about identity."""
+    if said.label is not None:
+        part.label = said.label
+    if said.user is not None:
+        part.user = said.user
+        part.naming = _seen(part.naming, key)
+    for contact in said.contacts:
+        values = part.contacts.setdefault(contact.type, {})
+        values[contact.value] = _seen(values.get(contact.value), key)
+    if said.alias_of is not None and said.user is not None:
+        insort(part.aliases, Alias(user_id=said.user, previous_id=said.alias_of, key=key), key=lambda alias: alias.key)
+    for kind, value in said.claims:
+        known = next((claim for claim in part.claims if claim.type == kind and claim.value == value), None)
+        if known is None:
+            part.claims.append(Claim(type=kind, value=value, key=key))
+        else:
+            known.key = min(known.key, key)
+
+
+def _seen(so_far: Seen | None, key: Key) -> Seen:
+    if so_far is None:
+        return Seen(first=key, last=key)
+    so_far.first = min(so_far.first, key)
+    so_far.last = max(so_far.last, key)
+    return so_far
+
+
+def _learn_traits(part: Slice, happening: Happening, lost: tuple[str, ...]) -> None:
+    """Per name the value last in order. A contact an event lost, it does not say as a trait either."""
+    event = happening.event
+    spoken: dict[str, msgspec.Raw] = {}
+    context = bytes(event.context)
+    if b'"traits"' in context:
+        try:
+            spoken = _read_spoken(context).traits
+        except msgspec.ValidationError:  # context.traits is no object: kept with the event, and no traits
+            spoken = {}
+    if event.type == "identify":
+        spoken = spoken | _read_traits(event.traits)
+    for name, value in spoken.items():
+        if name not in lost and (name not in part.traits or part.traits[name].key <= happening.key):
+            part.traits[name] = Trait(value=bytes(value), key=happening.key)

@@ -1,0 +1,214 @@
+"""What readers are shown: the shapes of the read API, the exports and the live page. OpenAPI is made from these types.
+
+Times are RFC 3339 UTC with milliseconds, money is a decimal string. Fields are added with defaults, never renamed.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every shape shown: all fields always present, in the order written here."""
+
+
+class IdentifierView(Shown, frozen=True, kw_only=True):
+    type: str
+    value: str
+    first_seen: str
+    last_seen: str
+
+
+class Touch(Shown, frozen=True, kw_only=True):
+    """Where a visit came from."""
+
+    channel: str
+    source: str | None
+    medium: str | None
+    campaign: str | None
+    referrer: str | None
+    landing_page: str | None
+    at: str
+
+
+class CartItem(Shown, frozen=True, kw_only=True):
+    product_id: str
+    quantity: int
+    price: str | None
+    name: str | None = None
+
+
+class Cart(Shown, frozen=True, kw_only=True):
+    items: list[CartItem]
+    value: str
+    currency: str | None
+    updated_at: str
+
+
+class Totals(Shown, frozen=True, kw_only=True):
+    events: int
+    page_views: int
+    sessions: int
+    orders: int
+    revenue: dict[str, str]
+    """By ISO 4217 currency; `XXX` where neither the event nor its source names one."""
+    engaged_ms: int
+
+
+class Device(Shown, frozen=True, kw_only=True):
+    anonymous_id: str
+    browser: str | None
+    os: str | None
+    type: str | None
+    country: str | None
+    first_seen: str
+    last_seen: str
+
+
+class Profile(Shown, frozen=True, kw_only=True):
+    """One person, as known today: a fold over the events that belong to them."""
+
+    profile_id: str
+    status: str
+    """`known` (has a user or a contact) or `anonymous`."""
+    identifiers: list[IdentifierView]
+    traits: dict[str, Any]
+    trait_sources: dict[str, dict[str, str]]
+    """For each trait the source that said it and when: {"source", "at", "message_id"}."""
+    first_seen: str
+    last_seen: str
+    totals: Totals
+    cart: Cart | None
+    first_touch: Touch | None
+    last_touch: Touch | None
+    devices: list[Device]
+    segments: list[str]
+    scores: dict[str, float]
+
+
+class ProfilePage(Shown, frozen=True, kw_only=True):
+    profiles: list[Profile]
+    next: str | None
+
+
+class TimelineEvent(Shown, frozen=True, kw_only=True):
+    """The canonical event with the session it belongs to and its position in the log."""
+
+    type: str
+    event: str | None
+    name: str | None
+    message_id: str
+    anonymous_id: str | None
+    user_id: str | None
+    previous_id: str | None
+    group_id: str | None
+    timestamp: str
+    original_timestamp: str | None
+    sent_at: str | None
+    received_at: str
+    source: str
+    trust: str
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+    context: dict[str, Any]
+    contacts: list[dict[str, Any]]
+    extra: dict[str, Any]
+    derived: dict[str, Any]
+    position: int
+    session_id: str | None
+
+
+class ExportedEvent(TimelineEvent, frozen=True, kw_only=True):
+    profile_id: str | None
+
+
+class Timeline(Shown, frozen=True, kw_only=True):
+    events: list[TimelineEvent]
+    next: str | None
+
+
+class Session(Shown, frozen=True, kw_only=True):
+    session_id: str
+    anonymous_id: str
+    started_at: str
+    ended_at: str
+    events: int
+    page_views: int
+    engaged_ms: int
+    engaged: bool
+    entry_page: str | None
+    exit_page: str | None
+    referrer: str | None
+    channel: str
+    source: str | None
+    medium: str | None
+    campaign: str | None
+    country: str | None
+    browser: str | None
+    os: str | None
+    device_type: str | None
+    orders: int
+    revenue: dict[str, str]
+
+
+class ExportedSession(Session, frozen=True, kw_only=True):
+    profile_id: str
+
+
+class SessionPage(Shown, frozen=True, kw_only=True):
+    sessions: list[Session]
+    next: str | None
+
+
+class Evidence(Shown, frozen=True, kw_only=True):
+    """Why something belongs here: the rule (docs/identity.md), the messages that decided it, and a sentence to read."""
+
+    rule: int
+    message_ids: list[str]
+    because: str
+
+
+class SliceView(Shown, frozen=True, kw_only=True):
+    """A stretch of one device's time that belongs to this person."""
+
+    anonymous_id: str | None
+    from_: str = msgspec.field(name="from")
+    to: str
+    events: int
+    user_id: str | None
+    evidence: Evidence
+
+
+class ContactView(Shown, frozen=True, kw_only=True):
+    type: str
+    value: str
+    evidence: Evidence
+
+
+class AliasView(Shown, frozen=True, kw_only=True):
+    user_id: str
+    previous_id: str
+    at: str
+    message_id: str
+
+
+class Claim(Shown, frozen=True, kw_only=True):
+    """An identifier somebody used without the proof it needs. It changed nothing."""
+
+    type: str
+    value: str
+    anonymous_id: str | None
+    message_id: str
+    at: str
+
+
+class Identity(Shown, frozen=True, kw_only=True):
+    profile_id: str
+    root: str
+    """`type:value` of what names this person: a user, a contact, a device's slice or a single event."""
+    users: list[str]
+    slices: list[SliceView]
+    contacts: list[ContactView]
+    aliases: list[AliasView]
+    earlier_ids: list[str]
+    claims: list[Claim]

@@ -1,0 +1,335 @@
+"""What every ProfileStore promises, held against each backend."""
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.runtime.folder import Taken
+from sessionizer.state import Key, Refs, Session, Slice, Visitor, VisitorChange
+from sessionizer.store import Commit, Conflict, ProfileStore
+from sessionizer.store.memory import MemoryStore
+from sessionizer.store.sqlite import SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ProfileStore]:
+    if request.param == "memory":
+        opened: ProfileStore = MemoryStore()
+    else:
+        opened = await SqliteStore.open(tmp_path / "store.db", writer=True, run_dir=tmp_path)
+    yield opened
+    await opened.close()
+
+
+def key(t: int) -> Key:
+    return (t, f"m{t}", "default", False)
+
+
+def part(number: int, first: int, last: int | None = None) -> Slice:
+    return Slice(number=number, first=key(first), last=key(first if last is None else last))
+
+
+def run(number: int, first: int) -> Session:
+    return Session(number=number, slice=0, first=key(first), last=key(first))
+
+
+def refs(*positions: int) -> Refs:
+    made = Refs()
+    for nth, position in enumerate(positions):
+        made.put(nth, bytes([position]) * 16, position * 1000, position)
+    return made
+
+
+def change(device: str, **fields: Any) -> VisitorChange:
+    return VisitorChange(key=f"d{device}", record=Visitor(device=device, slice=part(9, 90)), **fields)
+
+
+def commit(expected: int, position: int, *changes: VisitorChange, **fields: Any) -> Commit:
+    made = Commit(expected, position)
+    made.changes = list(changes)
+    for name, value in fields.items():
+        assert hasattr(made, name)
+        setattr(made, name, value)
+    return made
+
+
+async def test_a_new_store_is_empty_and_at_zero(store: ProfileStore) -> None:
+    assert await store.position() == 0
+    async with store.snapshot() as snapshot:
+        assert snapshot.position == 0
+        assert await snapshot.keys("", 10) == []
+        assert await snapshot.roots("", 10) == []
+        assert await snapshot.quarantined() == []
+        assert await snapshot.visitors(["dA"]) == {}
+        assert await snapshot.root("nobody") is None
+        assert (await snapshot.counts())["position"] == 0
+
+
+async def test_position_and_state_are_kept_together(store: ProfileStore) -> None:
+    await store.commit(commit(0, 7, change("A"), counted={"stored": 3}))
+    await store.commit(commit(7, 9, change("B"), counted={"stored": 2, "duplicate": 1}))
+    assert await store.position() == 9
+    async with store.snapshot() as snapshot:
+        assert snapshot.position == 9
+        found = await snapshot.visitors(["dA", "dB", "dC"])
+        assert {name: record.device for name, record in found.items()} == {"dA": "A", "dB": "B"}
+        counts = await snapshot.counts()
+        assert {name: counts[name] for name in ("position", "stored", "duplicate")} == {
+            "position": 9,
+            "stored": 5,
+            "duplicate": 1,
+        }
+
+
+async def test_a_commit_from_another_position_is_a_conflict_and_keeps_nothing(store: ProfileStore) -> None:
+    await store.commit(commit(0, 5))
+    for expected in (0, 4, 6):
+        late = commit(expected, 8, change("A", index={"email:a": True}), counted={"stored": 1}, quarantined=[(6, "no")])
+        with pytest.raises(Conflict):
+            await store.commit(late)
+    assert await store.position() == 5
+    async with store.snapshot() as snapshot:
+        assert await snapshot.keys("", 10) == []
+        assert await snapshot.protected(["email:a"]) == set()
+        assert await snapshot.quarantined() == []
+        assert (await snapshot.counts()).get("stored", 0) == 0
+
+
+async def test_rows_are_added_and_replaced_by_number_and_come_in_order(store: ProfileStore) -> None:
+    await store.commit(
+        commit(0, 1, change("A", chunks={0: refs(1, 2)}, slices={1: part(1, 50)}, sessions={2: run(2, 50)}))
+    )
+    await store.commit(
+        commit(
+            1,
+            2,
+            change("A", chunks={1: refs(3)}, slices={0: part(0, 10), 1: part(1, 50, 60)}, sessions={0: run(0, 10)}),
+        )
+    )
+    async with store.snapshot() as snapshot:
+        chunks = (await snapshot.chunks(["dA", "dB"]))["dA"]
+        assert [list(each.positions) for each in chunks] == [[1, 2], [3]]
+        assert (await snapshot.slices(["dA", "dB"])) == {"dA": [part(0, 10), part(1, 50, 60)]}
+        assert (await snapshot.sessions(["dA", "dB"])) == {"dA": [run(0, 10), run(2, 50)]}
+
+
+async def test_a_dropped_session_is_gone(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, change("A", sessions={0: run(0, 10), 1: run(1, 20)})))
+    await store.commit(commit(1, 2, change("A", sessions={1: run(1, 10)}, dropped_sessions=[0])))
+    async with store.snapshot() as snapshot:
+        assert (await snapshot.sessions(["dA"]))["dA"] == [run(1, 10)]
+
+
+async def test_a_refold_replaces_every_row_and_every_name(store: ProfileStore) -> None:
+    rows: dict[str, Any] = {"chunks": {0: refs(1)}, "slices": {0: part(0, 1)}, "sessions": {0: run(0, 1)}}
+    await store.commit(
+        commit(0, 1, change("A", index={"email:old": True, "email:both": True}, **rows), change("B", **rows))
+    )
+    await store.commit(commit(1, 2, change("A", refolded=True, index={"email:both": False, "email:new": False})))
+    async with store.snapshot() as snapshot:
+        for found in (await snapshot.chunks(["dA"]), await snapshot.slices(["dA"]), await snapshot.sessions(["dA"])):
+            assert not found.get("dA")
+        assert await snapshot.naming(["email:old", "email:both", "email:new"]) == {
+            "email:old": [],
+            "email:both": ["dA"],
+            "email:new": ["dA"],
+        }
+        assert await snapshot.protected(["email:old", "email:both"]) == set()
+        assert len((await snapshot.slices(["dB"]))["dB"]) == 1, "nobody else's rows go"
+
+
+async def test_the_neighbours_of_a_time_are_found(store: ProfileStore) -> None:
+    starts = (10, 20, 20, 30, 40)
+    slices = {number: part(number, t) for number, t in enumerate(starts)}
+    sessions = {number: run(number, t) for number, t in enumerate(starts)}
+    await store.commit(
+        commit(0, 1, change("A", slices=slices, sessions=sessions), change("B", slices={0: part(0, 25)}))
+    )
+    for t, expected in ((5, {10}), (10, {10, 20}), (15, {10, 20}), (20, {10, 20, 30}), (25, {20, 30}), (99, {40})):
+        async with store.snapshot() as snapshot:
+            for near in (await snapshot.slices_near({"dA": [t]}), await snapshot.sessions_near({"dA": [t]})):
+                firsts = [each.first for each in near["dA"]]
+                assert {first[0] for first in firsts} == expected
+                assert firsts == sorted(firsts)
+                assert near.keys() == {"dA"}
+    async with store.snapshot() as snapshot:
+        both = await snapshot.slices_near({"dA": [5, 99, 99], "dB": [1]})
+        assert {name: [each.first[0] for each in found] for name, found in both.items()} == {"dA": [10, 40], "dB": [25]}
+
+
+async def test_names_find_their_visitors_sorted_and_a_proof_stays(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, change("é", index={"user_id:u": False}), change("z", index={"user_id:u": True})))
+    await store.commit(commit(1, 2, change("Z", index={"user_id:u": False}), change("z", index={"user_id:u": False})))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.naming(["user_id:u", "user_id:x"]) == {"user_id:u": ["dZ", "dz", "dé"], "user_id:x": []}
+        assert await snapshot.provers(["user_id:u", "user_id:x"]) == {"user_id:u": {"dz"}}
+        assert await snapshot.protected(["user_id:u", "user_id:x"]) == {"user_id:u"}
+
+
+async def test_retractions_are_found_by_what_they_name_and_by_themselves(store: ProfileStore) -> None:
+    first = [("m1", "r1", "a mistake"), ("m2", "r1", "a mistake")]
+    await store.commit(commit(0, 1, retracted=first, retraction_events=["default:r1"]))
+    await store.commit(commit(1, 2, retracted=[("m1", "r2", "again"), ("m1", "r1", "other words")]))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.retracted(["m1", "m2", "m3"]) == {"m1", "m2"}
+        assert await snapshot.retractions(["m1", "m3"]) == {"m1": [("r1", "a mistake"), ("r2", "again")]}
+        assert await snapshot.known_retractions(["default:r1", "default:r2"]) == {"default:r1"}
+
+
+async def test_where_a_message_id_may_lie_is_found_by_its_hash(store: ProfileStore) -> None:
+    def hashed(nth: int) -> bytes:
+        return nth.to_bytes(8, "big")
+
+    await store.commit(commit(0, 10, arrivals=[(nth, hashed(nth)) for nth in range(1, 11)]))
+    await store.commit(commit(10, 12, arrivals=[(11, hashed(3)), (12, hashed(2**40))]))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.positions_of([hashed(3)]) == [3, 11]
+        assert await snapshot.positions_of([hashed(9), hashed(2**40), hashed(77)]) == [9, 12]
+        assert await snapshot.positions_of([hashed(nth) for nth in range(100)]) == [*range(1, 11), 11]
+        assert await snapshot.positions_of([hashed(1)[4:] + hashed(2)[:4]]) == [], "not across two of them"
+        assert await snapshot.positions_of([]) == []
+
+
+async def test_profile_ids_keep_their_first_root_and_come_in_order(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, roots={"b": ("user", "u"), "a": ("device", "d", "m")}))
+    await store.commit(commit(1, 2, roots={"b": ("user", "other"), "c": ("contact", "email", "e@x")}))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.root("b") == ("user", "u")
+        assert await snapshot.roots("", 2) == [("a", ("device", "d", "m")), ("b", ("user", "u"))]
+        assert await snapshot.roots("b", 2) == [("c", ("contact", "email", "e@x"))]
+        assert await snapshot.known_ids(["a", "c", "x"]) == {"a", "c"}
+
+
+async def test_keys_come_by_their_utf8_bytes_a_page_at_a_time(store: ProfileStore) -> None:
+    names = ["a", "B", "é", "～", "😀", "", "a b", "a\tb", '"']
+    await store.commit(commit(0, 1, *map(change, names)))
+    expected = sorted((f"d{name}" for name in names), key=str.encode)
+    found: list[str] = []
+    async with store.snapshot() as snapshot:
+        while page := await snapshot.keys(found[-1] if found else "", 2):
+            found += page
+        assert found == expected
+        assert set(await snapshot.visitors(found)) == set(found)
+
+
+async def test_what_was_set_aside_is_told_with_its_reason(store: ProfileStore) -> None:
+    await store.commit(commit(0, 4, quarantined=[(4, "late"), (2, "bad")]))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.quarantined() == [(2, "bad"), (4, "late")]
+
+
+async def test_waiting_wakes_at_a_commit_and_gives_up_without_one(store: ProfileStore) -> None:
+    assert not await store.wait(0.02, store.heard())
+    heard = store.heard()
+    waiting = asyncio.create_task(store.wait(10, heard))
+    await asyncio.sleep(0.01)
+    await store.commit(commit(0, 1))
+    async with asyncio.timeout(1):
+        assert await waiting
+        assert await store.wait(10, heard), "what was committed meanwhile is not missed"
+
+
+async def test_what_a_reader_holds_does_not_change_the_store(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, change("A")))
+    async with store.snapshot() as snapshot:
+        record = (await snapshot.visitors(["dA"]))["dA"]
+        record.events = 99
+        assert (await snapshot.visitors(["dA"]))["dA"].events == 0
+
+
+async def test_in_a_file_a_snapshot_does_not_see_a_later_commit(tmp_path: Path) -> None:
+    writing = await SqliteStore.open(tmp_path / "store.db", writer=True)
+    reading = await SqliteStore.open(tmp_path / "store.db", writer=False)
+    async with reading.snapshot() as snapshot:
+        await writing.commit(commit(0, 5, change("A"), quarantined=[(1, "bad")]))
+        assert (snapshot.position, await snapshot.keys("", 9), await snapshot.quarantined()) == (0, [], [])
+        assert (await snapshot.counts())["position"] == 0
+        async with reading.snapshot() as later:
+            assert (later.position, await later.keys("", 9)) == (5, ["dA"])
+    await reading.close()
+    await writing.close()
+
+
+async def test_in_a_file_everything_is_there_again_after_reopening(tmp_path: Path) -> None:
+    writing = await SqliteStore.open(tmp_path / "store.db", writer=True)
+    full = change("A", chunks={0: refs(1)}, slices={0: part(0, 1)}, sessions={0: run(0, 1)}, index={"email:a": True})
+    await writing.commit(commit(0, 5, full, roots={"a": ("user", "u")}, retracted=[("m1", "r1", "why")]))
+    await writing.close()
+    again = await SqliteStore.open(tmp_path / "store.db", writer=True)
+    async with again.snapshot() as snapshot:
+        assert snapshot.position == 5
+        assert (await snapshot.visitors(["dA"]))["dA"] == full.record
+        assert await snapshot.slices(["dA"]) == {"dA": [part(0, 1)]}
+        assert await snapshot.protected(["email:a"]) == {"email:a"}
+        assert await snapshot.root("a") == ("user", "u")
+        assert await snapshot.retracted(["m1"]) == {"m1"}
+    await again.commit(commit(5, 6))
+    await again.close()
+
+
+async def test_in_a_file_only_one_process_writes(tmp_path: Path) -> None:
+    writing = await SqliteStore.open(tmp_path / "store.db", writer=True)
+    with pytest.raises(Taken):
+        await SqliteStore.open(tmp_path / "store.db", writer=True)
+    reading = await SqliteStore.open(tmp_path / "store.db", writer=False)
+    with pytest.raises(RuntimeError):
+        await reading.commit(commit(0, 1))
+    await reading.close()
+    await writing.close()
+
+
+COMMITTING = """
+import asyncio, sys
+from pathlib import Path
+from sessionizer.store import Commit
+from sessionizer.store.sqlite import SqliteStore
+
+async def main(folder):
+    store = await SqliteStore.open(folder / "store.db", writer=True, run_dir=folder)
+    print("open", flush=True)
+    sys.stdin.readline()
+    await store.commit(Commit(0, 3))
+    sys.stdin.readline()
+    await store.close()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_in_a_file_a_commit_of_another_process_wakes_who_waits(tmp_path: Path) -> None:
+    pipe = asyncio.subprocess.PIPE
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", COMMITTING, str(tmp_path), stdin=pipe, stdout=pipe
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    try:
+        assert await other.stdout.readline() == b"open\n"
+        reading = await SqliteStore.open(tmp_path / "store.db", writer=False, run_dir=tmp_path)
+        heard = reading.heard()
+        assert await reading.position() == 0
+        waiting = asyncio.create_task(reading.wait(20, heard))
+        await asyncio.sleep(0.01)
+        other.stdin.write(b"go\n")
+        async with asyncio.timeout(5):
+            while await reading.position() < 3:
+                assert await waiting
+                waiting = asyncio.create_task(reading.wait(20))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await reading.close()
+    finally:
+        other.stdin.write(b"end\n")
+        other.stdin.close()
+        assert await asyncio.wait_for(other.wait(), 10) == 0
+
+
+async def test_in_a_file_a_reader_waits_for_the_tables(tmp_path: Path) -> None:
+    (tmp_path / "store.db").touch()
+    with pytest.raises(sqlite3.Error):
+        await SqliteStore.open(tmp_path / "store.db", writer=False)
