@@ -1,0 +1,51 @@
+"""The read API over HTTP. `app.py` lists its routes; this file says what it must be given to answer them."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from aiohttp import web
+
+from collector.log import EventLog
+from collector.runtime.metrics import Metrics
+from sessionizer.reading import People
+
+
+class Retraction(NamedTuple):
+    """A retraction that is durable: the id of its event, and the log position to read after."""
+
+    message_id: str
+    position: int
+
+
+Retract = Callable[[Sequence[str], str, int], Awaitable[Retraction]]
+"""Given message ids, a reason and now in milliseconds, keep a retraction of them. Raises LogUnavailable."""
+
+Check = Callable[[], Awaitable[str | None]]
+"""One condition of readiness: None when it holds, else a sentence that says what is wrong."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Api:
+    """Everything the read API works with; it opens and closes none of it."""
+
+    people: People
+    log: EventLog
+    """To tell how far the mind is behind, and whether events can be taken; reading it is enough."""
+    api_key: Callable[[], str]
+    """The key that reads profiles, asked for at every request, so that a new one counts at once. Empty: none may."""
+    retract: Retract
+    metrics: Metrics
+    """What `/metrics` shows; the API adds its own metrics to it."""
+    checks: Sequence[Check] = ()
+    """Conditions of `/readyz` beside its own."""
+    takes_events: bool = True
+    """This process owns the log, so `/readyz` fails when the log takes no events."""
+    max_lag_events: int = 100_000
+    """`/readyz` fails when the mind has more events than this still to fold in."""
+    max_lag_s: float = 60.0
+    """`/readyz` fails when the oldest event not folded in came longer ago than this, in seconds."""
+
+
+Handler = Callable[[web.Request, Api], Awaitable[web.StreamResponse]]
+"""Answers one route. Raises Problem."""
