@@ -1,0 +1,30 @@
+"""`ariane snippet`: the line to paste into a site's pages."""
+
+from html import escape
+from pathlib import Path
+
+import click
+
+from collector.runtime.folder import DataFolder
+from sessionizer.commands.command import Command
+from sessionizer.commands.failures import Failure
+from sessionizer.commands.options import data_options
+
+
+@click.command(cls=Command)
+@data_options
+@click.option("--source", "name", metavar="NAME", envvar="ARIANE_SOURCE", help="Of this source.  [default: the first]")
+@click.option("--url", metavar="URL", help="The collector's public address.  [default: the running server's]")
+def snippet(data: Path, name: str | None, url: str | None) -> None:
+    """Print the line that makes a page send its visits."""
+    from collector.runtime.clock import now_ms
+    from collector.sources import SourcesFile
+
+    folder = DataFolder(data).create()
+    index = SourcesFile(folder.sources).current(now_ms())
+    source = index.default if name is None else index.named(name)
+    if source is None:
+        raise Failure(f"there is no source {name!r}", "`ariane sources list` shows them.")
+    owner = folder.owner()
+    base = (url or (owner.url if owner else None) or "http://127.0.0.1:8080").rstrip("/")
+    click.echo(f'<script defer src="{escape(base)}/t.js" data-write-key="{escape(source.write_key)}"></script>')
