@@ -39,8 +39,10 @@ def add(session: Session, happening: Happening, engaged_ms: int, purchase: comme
     key = happening.key
     event = happening.event
     derived = event.derived
-    session.first = min(session.first, key)
-    session.last = max(session.last, key)
+    if key < session.first:
+        session.first = key
+    if key > session.last:
+        session.last = key
     session.events += 1
     session.engaged_ms += engaged_ms
     if event.type in VIEWS:
@@ -50,10 +52,14 @@ def add(session: Session, happening: Happening, engaged_ms: int, purchase: comme
         session.last_view = later(session.last_view, view)
     if purchase is not None:
         commerce.add_purchase(session.purchases, happening, purchase)
-    session.country = first_said(session.country, key, derived.country)
-    session.browser = first_said(session.browser, key, derived.browser)
-    session.os = first_said(session.os, key, derived.os)
-    session.device_type = first_said(session.device_type, key, derived.device_type)
+    if session.country is None or key < session.country[0]:
+        session.country = first_said(session.country, key, derived.country)
+    if session.browser is None or key < session.browser[0]:
+        session.browser = first_said(session.browser, key, derived.browser)
+    if session.os is None or key < session.os[0]:
+        session.os = first_said(session.os, key, derived.os)
+    if session.device_type is None or key < session.device_type[0]:
+        session.device_type = first_said(session.device_type, key, derived.device_type)
 
 
 def join(session: Session, other: Session) -> None:
@@ -90,15 +96,15 @@ def view_of(happening: Happening) -> View:
 
 
 def earlier(one: View | None, other: View | None) -> View | None:
-    return min((each for each in (one, other) if each is not None), key=_key, default=None)
+    if one is None or other is None:
+        return one or other
+    return other if other.key < one.key else one
 
 
 def later(one: View | None, other: View | None) -> View | None:
-    return max((each for each in (one, other) if each is not None), key=_key, default=None)
-
-
-def _key(view: View) -> Key:
-    return view.key
+    if one is None or other is None:
+        return one or other
+    return other if other.key > one.key else one
 
 
 def first_said(so_far: Said | None, key: Key, value: str | None) -> Said | None:

@@ -32,8 +32,10 @@ def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought:
     """Add one event to its slice, in place, but for its sessions and touches."""
     event = happening.event
     key = happening.key
-    part.first = min(part.first, key)
-    part.last = max(part.last, key)
+    if key < part.first:
+        part.first = key
+    if key > part.last:
+        part.last = key
     part.events += 1
     part.page_views += event.type in sessions.VIEWS
     part.engaged_ms += engaged_ms
