@@ -60,8 +60,13 @@ _RETRACTED_RESET = Words(reset=True, lost=("email", "phone"))
 
 def happening(position: int, event: StoredEvent) -> Happening:
     """Ready one stored event for the rules."""
+    id_ = message_hash(event.message_id) + _sender_hash(event.source, event.trust == Trust.SERVER)
+    return recalled(position, from_canonical(event.timestamp), id_, event)
+
+
+def recalled(position: int, t: int, id_: bytes, event: StoredEvent) -> Happening:
+    """The same for an event whose time and id are known already, from its visitor's references."""
     server = event.trust == Trust.SERVER
-    t = from_canonical(event.timestamp)
     return Happening(
         t,
         event.message_id,
@@ -69,7 +74,7 @@ def happening(position: int, event: StoredEvent) -> Happening:
         server,
         event.anonymous_id,
         position,
-        message_hash(event.message_id) + _sender_hash(event.source, server),
+        id_,
         event,
         (t, event.message_id, event.source, server),
     )

@@ -53,7 +53,7 @@ def insert(
     sessions.add(session, happening, engaged_ms, bought)
     if change.record.session is None or session.number != change.record.session.number:
         change.sessions[session.number] = session
-    change.record.events += 1
+    slices.count(change.record, happening)
     return _touch(part, session, changed_touch or before != sessions.touch_of(session))
 
 

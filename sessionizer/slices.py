@@ -5,11 +5,12 @@ that comes last and takes nothing back, which is nearly every event; `late.py` h
 Property tests hold all three equal. All are pure.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence, Set
 
 from sessionizer import sessions, summaries
 from sessionizer.evidence import Happening, Words, named, proves, words
-from sessionizer.state import CHUNK, Refs, Root, Session, Slice, Touch, Visitor, VisitorChange, visitor_key
+from sessionizer.state import CHUNK, Refs, Root, Session, Slice, Touch, Visitor, VisitorChange, identifier, visitor_key
 
 
 def fold(
@@ -29,11 +30,12 @@ def fold(
                 label = label or said.label
         if stretch[-1][1].reset and change.record.slice is not None:
             change.record.slice.ended = True
+    _refer_all(change, happenings)
     for each in happenings:
         for name in named(each.event):
             change.index.setdefault(name, False)
         index_proofs(change, each, retracted)
-        _remember(change, each)
+        count(change.record, each)
     change.refolded = True
     note_roots(change)
     return change
@@ -185,12 +187,35 @@ def _has_named(part: Slice, name: str) -> bool:
 def _remember(change: VisitorChange, happening: Happening) -> None:
     """Note where the event lies."""
     record = change.record
-    record.events += 1
+    count(record, happening)
     record.tail.put(len(record.tail), happening.id, happening.t, happening.position)
     if len(record.tail) >= CHUNK:
         change.chunks[record.spilled] = record.tail
         record.spilled += 1
         record.tail = Refs()
+
+
+def _refer_all(change: VisitorChange, happenings: Sequence[Happening]) -> None:
+    """Note where all events lie, in even chunks."""
+    chunks = [
+        Refs(
+            ids=b"".join([each.id for each in run]),
+            packed_times=array("q", [each.t for each in run]).tobytes(),
+            packed_positions=array("q", [each.position for each in run]).tobytes(),
+        )
+        for run in (happenings[at : at + CHUNK] for at in range(0, len(happenings), CHUNK))
+    ]
+    if len(chunks[-1]) < CHUNK:
+        change.record.tail = chunks.pop()
+    change.chunks = dict(enumerate(chunks))
+    change.record.spilled = len(chunks)
+
+
+def count(record: Visitor, happening: Happening) -> None:
+    """Count one of the visitor's events; they may come in any order."""
+    record.events += 1
+    if happening.event.received_at > record.received:
+        record.received = happening.event.received_at
 
 
 def note_roots(change: VisitorChange) -> None:
@@ -214,6 +239,14 @@ def roots_of(device: str | None, part: Slice) -> list[Root]:
         return [("user", name) for name in dict.fromkeys([part.user, *joined])]
     roots: list[Root] = [("contact", kind, value) for kind, values in part.contacts.items() for value in values]
     return roots or [own_root(device, part)]
+
+
+def names_of(part: Slice) -> set[str]:
+    """Every identifier a slice's events name and did not take back: used, claimed or joined."""
+    names = {identifier(kind, value) for kind, values in part.contacts.items() for value in values}
+    names |= {identifier(claim.type, claim.value) for claim in part.claims}
+    names |= {identifier("user_id", each) for alias in part.aliases for each in (alias.user_id, alias.previous_id)}
+    return names if part.label is None else names | {identifier("user_id", part.label)}
 
 
 def own_root(device: str | None, part: Slice) -> Root:

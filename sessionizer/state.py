@@ -235,6 +235,8 @@ class Visitor(Packed):
     slice: Slice | None = None
     """The open slice and session: the last ones."""
     session: Session | None = None
+    received: str = ""
+    """The latest `received_at` of its events: from then on, its past is its present."""
 
 
 class VisitorChange(msgspec.Struct, kw_only=True):

@@ -177,8 +177,8 @@ class Decision:
         for event in told.values():
             properties = _read_retraction(event.properties)
             named_ids = dict.fromkeys(properties.message_ids)
-            commit.retracted += [(each, event.message_id, properties.reason) for each in named_ids]
-        message_ids = {message_id for message_id, _, _ in commit.retracted}
+            commit.retracted += [(each, event.message_id, properties.reason, event.received_at) for each in named_ids]
+        message_ids = {message_id for message_id, *_ in commit.retracted}
         return message_ids - await self._snapshot.retracted(message_ids)
 
     async def _visitors_of(self, message_ids: Collection[str]) -> set[str]:

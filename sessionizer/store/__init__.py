@@ -19,8 +19,11 @@ class StoreUnavailable(Exception):
     """The store cannot be read or written now (disk full, I/O error, not there yet). Nothing was kept; try again."""
 
 
-class Snapshot(Protocol):
-    """One consistent state of the store. Mappings leave out what is unknown."""
+class Readable(Protocol):
+    """What must be known to say who somebody is: of the store, or of the store as it was or would be.
+
+    Mappings leave out what is unknown.
+    """
 
     position: int
     """Every event up to this log position is folded in."""
@@ -39,14 +42,6 @@ class Snapshot(Protocol):
         """Closed sessions, in order."""
         ...
 
-    async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
-        """Of each key's closed slices those that begin last before, at, or first after one of the times (ms)."""
-        ...
-
-    async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
-        """The same of closed sessions."""
-        ...
-
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         """identifier → the keys of all visitors that name it, sorted; an empty list when none does."""
         ...
@@ -57,14 +52,6 @@ class Snapshot(Protocol):
 
     async def retracted(self, message_ids: Collection[str]) -> set[str]:
         """Those of the message ids that a retraction names (rule 3)."""
-        ...
-
-    async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
-        """identifier → the visitors that prove it; those nobody proves are left out."""
-        ...
-
-    async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
-        """Log positions of the events whose message id has one of these 8-byte hashes; check the event itself."""
         ...
 
     async def root(self, profile_id: str) -> Root | None:
@@ -81,6 +68,30 @@ class Snapshot(Protocol):
 
     async def keys(self, after: str, limit: int) -> list[str]:
         """Visitor keys in UTF-8 order after one."""
+        ...
+
+
+class Snapshot(Readable, Protocol):
+    """One consistent state of the store, with what deciding a batch needs beside."""
+
+    async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
+        """Of each key's closed slices those that begin last before, at, or first after one of the times (ms)."""
+        ...
+
+    async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
+        """The same of closed sessions."""
+        ...
+
+    async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
+        """identifier → the visitors that prove it; those nobody proves are left out."""
+        ...
+
+    async def retracted_after(self, received_at: str) -> set[str]:
+        """The message ids that were not retracted yet at a moment (RFC 3339, as events have it), and are now."""
+        ...
+
+    async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
+        """Log positions of the events whose message id has one of these 8-byte hashes; check the event itself."""
         ...
 
     async def counts(self) -> Mapping[str, int]:
@@ -112,8 +123,8 @@ class Commit:
         """The position the decision was made from."""
         self.position = position
         self.changes: list[VisitorChange] = []
-        self.retracted: list[tuple[str, str, str]] = []
-        """(retracted message id, retraction's message id, reason)."""
+        self.retracted: list[tuple[str, str, str, str]] = []
+        """(retracted message id, retraction's message id, reason, when the retraction was received)."""
         self.retraction_events: list[str] = []
         """`source:message_id` of the retractions in the batch."""
         self.arrivals: list[tuple[int, bytes]] = []

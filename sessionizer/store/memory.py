@@ -42,7 +42,8 @@ class MemoryStore:
         self.position_ = 0
         self.visitors: dict[str, _Kept] = {}
         self.naming: dict[str, set[str]] = {}
-        self.retractions: dict[str, dict[str, str]] = {}
+        self.retractions: dict[str, dict[str, tuple[str, str]]] = {}
+        """message id → retraction → (reason, when it was received)."""
         self.retraction_events: set[str] = set()
         self.arrivals: list[tuple[int, bytes]] = []
         self.profile_ids: dict[str, Root] = {}
@@ -60,8 +61,10 @@ class MemoryStore:
         self.position_ = commit.position
         for change in commit.changes:
             self._keep_visitor(change)
-        for message_id, retraction, reason in commit.retracted:
-            self.retractions.setdefault(message_id, {}).setdefault(retraction, reason)
+        for message_id, retraction, reason, received_at in commit.retracted:
+            by_retraction = self.retractions.setdefault(message_id, {})
+            known = by_retraction.get(retraction, (reason, received_at))
+            by_retraction[retraction] = (known[0], min(known[1], received_at))
         self.retraction_events.update(commit.retraction_events)
         self.arrivals += commit.arrivals
         for profile_id, root in commit.roots.items():
@@ -148,7 +151,15 @@ class MemorySnapshot:
 
     async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
         known = self._store.retractions
-        return {each: sorted(known[each].items()) for each in message_ids if each in known}
+        return {
+            each: [(retraction, reason) for retraction, (reason, _) in sorted(known[each].items())]
+            for each in message_ids
+            if each in known
+        }
+
+    async def retracted_after(self, received_at: str) -> set[str]:
+        known = self._store.retractions
+        return {each for each, by in known.items() if min(received for _, received in by.values()) > received_at}
 
     async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
         wanted = set(hashes)

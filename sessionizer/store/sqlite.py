@@ -218,6 +218,13 @@ class SqliteSnapshot:
             found.setdefault(message_id, []).append((retraction, reason))
         return found
 
+    async def retracted_after(self, received_at: str) -> set[str]:
+        sql = """/* Snapshot.retracted_after */
+            select distinct message_id from retractions as late where received_at > ? and not exists (
+                select 1 from retractions as early where early.message_id = late.message_id and early.received_at <= ?
+            )"""
+        return {message_id for (message_id,) in await self._rows(sql, received_at, received_at)}
+
     async def positions_of(self, hashes: Collection[bytes]) -> list[int]:
         with _wrapped_errors():
             return await self._connection.run(_find_arrivals, set(hashes))
@@ -337,7 +344,8 @@ def _commit(db: sqlite3.Connection, commit: Commit) -> None:
                 _keep_visitor(db, change)
         db.executemany(
             """/* ProfileStore.commit */
-            insert or ignore into retractions (message_id, retraction, reason) values (?, ?, ?)""",
+            insert into retractions (message_id, retraction, reason, received_at) values (?, ?, ?, ?)
+            on conflict (message_id, retraction) do update set received_at = min(received_at, excluded.received_at)""",
             commit.retracted,
         )
         db.executemany(

@@ -43,8 +43,10 @@ create table retractions (
     message_id text not null,
     retraction text not null,
     reason text not null,
+    received_at text not null,
     primary key (message_id, retraction)
 ) without rowid;
+create index retractions_received on retractions (received_at);
 -- Where a message id may be: 8 bytes of its hash for every event folded in, a row a batch, in log order. Looked
 -- through only for a retraction; a tree of ids would cost a random insert an event.
 create table arrivals (
