@@ -21,7 +21,7 @@ from sessionizer.owners import (
 )
 from sessionizer.slices import own_root
 from sessionizer.state import Claim, Root, identifier, place
-from sessionizer.store import Snapshot
+from sessionizer.store import Readable
 
 
 async def explain(loader: Loader, person: Person) -> views.Identity:
@@ -171,7 +171,7 @@ def held_roots(world: World, person: Person) -> list[Root]:
     ]
 
 
-async def earlier_ids(snapshot: Snapshot, roots: list[Root]) -> list[str]:
+async def earlier_ids(snapshot: Readable, roots: list[Root]) -> list[str]:
     """Profile ids handed out before that mean today's person, whose roots these are."""
     today, *others = (profile_id(root) for root in roots)
     return sorted(await snapshot.known_ids(set(others) - {today}))

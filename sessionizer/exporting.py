@@ -16,7 +16,7 @@ from sessionizer.loading import Loader
 from sessionizer.owners import Part, Person, World, is_its_own, person_of_part, person_of_root, profile_id
 from sessionizer.slices import own_root
 from sessionizer.state import Root, visitor_key
-from sessionizer.store import Snapshot
+from sessionizer.store import Readable
 
 PAGE = 500
 """Roots or visitors a page."""
@@ -26,7 +26,7 @@ DEVICES, DEVICELESS = "d", "e"
 _encode = msgspec.json.Encoder().encode
 
 
-async def lines(what: str, snapshot: Snapshot, log: EventLog) -> AsyncIterator[bytes]:
+async def lines(what: str, snapshot: Readable, log: EventLog) -> AsyncIterator[bytes]:
     """`profiles`, `events` or `sessions` as NDJSON, in chunks of whole lines."""
     rows: AsyncIterator[msgspec.Struct]
     match what:
@@ -48,7 +48,7 @@ async def lines(what: str, snapshot: Snapshot, log: EventLog) -> AsyncIterator[b
         yield b"\n".join(chunk) + b"\n"
 
 
-async def profiles(snapshot: Snapshot, log: EventLog, after: str) -> AsyncIterator[views.Profile]:
+async def profiles(snapshot: Readable, log: EventLog, after: str) -> AsyncIterator[views.Profile]:
     """All profiles after an id, by id: the known ids that are somebody's today."""
     while page := await snapshot.roots(after, PAGE):
         loader = Loader(snapshot, log)
@@ -81,7 +81,7 @@ def _holder(world: World, root: Root) -> Person | None:
     return person_of_part(world, part) if part is not None else None
 
 
-async def sessions(snapshot: Snapshot, log: EventLog) -> AsyncIterator[views.ExportedSession]:
+async def sessions(snapshot: Readable, log: EventLog) -> AsyncIterator[views.ExportedSession]:
     """All sessions, by (anonymous_id, started_at)."""
     async for keys in _pages(snapshot, DEVICES):
         loader = await _loaded(snapshot, log, keys)
@@ -92,7 +92,7 @@ async def sessions(snapshot: Snapshot, log: EventLog) -> AsyncIterator[views.Exp
                 yield views.ExportedSession(**msgspec.structs.asdict(shown), profile_id=owners[_name(part)])
 
 
-async def events(snapshot: Snapshot, log: EventLog) -> AsyncIterator[views.ExportedEvent]:
+async def events(snapshot: Readable, log: EventLog) -> AsyncIterator[views.ExportedEvent]:
     """All events, by (anonymous_id, timestamp, message_id); those without a device first."""
     deviceless = [key async for keys in _pages(snapshot, DEVICELESS) for key in keys]
     ordered = await _by_time(snapshot, log, deviceless)
@@ -104,7 +104,7 @@ async def events(snapshot: Snapshot, log: EventLog) -> AsyncIterator[views.Expor
             yield event
 
 
-async def _by_time(snapshot: Snapshot, log: EventLog, keys: list[str]) -> Iterable[str]:
+async def _by_time(snapshot: Readable, log: EventLog, keys: list[str]) -> Iterable[str]:
     """Keys of events without a device, by (timestamp, message_id)."""
     places = []
     for start in range(0, len(keys), PAGE):
@@ -115,7 +115,7 @@ async def _by_time(snapshot: Snapshot, log: EventLog, keys: list[str]) -> Iterab
     return iter([key for _, key in sorted(places)])
 
 
-async def _events_of(snapshot: Snapshot, log: EventLog, keys: list[str]) -> AsyncIterator[views.ExportedEvent]:
+async def _events_of(snapshot: Readable, log: EventLog, keys: list[str]) -> AsyncIterator[views.ExportedEvent]:
     loader = await _loaded(snapshot, log, keys)
     await loader.refs(keys)
     owners = await _profile_ids(loader, keys)
@@ -130,14 +130,14 @@ async def _events_of(snapshot: Snapshot, log: EventLog, keys: list[str]) -> Asyn
                 yield timelines.show_exported(found[entry.position], entry.position, entry.session_id, owner)
 
 
-async def _pages(snapshot: Snapshot, prefix: str) -> AsyncIterator[list[str]]:
+async def _pages(snapshot: Readable, prefix: str) -> AsyncIterator[list[str]]:
     after = prefix
     while keys := [key for key in await snapshot.keys(after, PAGE) if key.startswith(prefix)]:
         yield keys
         after = keys[-1]
 
 
-async def _loaded(snapshot: Snapshot, log: EventLog, keys: list[str]) -> Loader:
+async def _loaded(snapshot: Readable, log: EventLog, keys: list[str]) -> Loader:
     loader = Loader(snapshot, log)
     await loader.visitors(keys)
     await loader.sessions(keys)

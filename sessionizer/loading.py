@@ -7,7 +7,7 @@ from collector.log import EventLog, Stored
 from sessionizer.evidence import Happening, take_apart, words
 from sessionizer.owners import MarksOf, Missing, Part, World
 from sessionizer.state import Refs, Session, Visitor, identifier, place
-from sessionizer.store import Snapshot
+from sessionizer.store import Readable
 
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 class Loader:
     """A growing `World` over one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, log: EventLog) -> None:
+    def __init__(self, snapshot: Readable, log: EventLog) -> None:
         self.snapshot = snapshot
         self.world = World()
         self.records: dict[str, Visitor] = {}
