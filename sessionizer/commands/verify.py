@@ -24,7 +24,8 @@ EXPORTS = ("profiles", "events", "sessions")
 @store_option
 @json_option
 @click.option("--deep", is_flag=True, help="Also fold the whole log anew, aside, and compare every export.")
-def verify(data: Path, log: str | None, store: str | None, as_json: bool, deep: bool) -> None:
+@click.option("--digest", is_flag=True, help="Instead, name the state in one line, to compare two machines.")
+def verify(data: Path, log: str | None, store: str | None, as_json: bool, deep: bool, digest: bool) -> None:
     """Check the books, every record's checksum, and that log and store agree.
 
     received = stored + duplicate + rejected + withheld + suppressed + pending. Changes nothing, and may run beside a
@@ -36,6 +37,13 @@ def verify(data: Path, log: str | None, store: str | None, as_json: bool, deep: 
     urls = urls_for(folder, log, store)
     if not path_of(urls.log).exists():
         raise Failure(f"there is no log at {path_of(urls.log)}", "Give the data folder of your server with --data.")
+    if digest:
+        if deep:
+            raise click.UsageError("--digest names the state and --deep checks it: one at a time.")
+        with progress("digesting", unit="rows") as show:
+            name = loop.run(_name(folder, urls, show))
+        click.echo(msgspec.json.encode(name) if as_json else f"state {name.state}  log {name.log}")
+        return
     with progress("verifying", unit="events") as show:
         books = loop.run(_verify(folder, urls, deep, show))
     click.echo(msgspec.json.encode(books) if as_json else _as_text(books))
@@ -65,6 +73,24 @@ async def _verify(folder: DataFolder, urls: Urls, deep: bool, show: Show) -> Any
         finally:
             await store.close()
     return books
+
+
+async def _name(folder: DataFolder, urls: Urls, show: Show) -> Any:
+    """The digests of the state. Raises Failure while events are pending, for then they would say little."""
+    from sessionizer.commands.digests import digest_of
+    from sessionizer.commands.opened import opened_log
+
+    async with opened_log(folder, urls) as log:
+        store = await _store_of(urls)
+        try:
+            async with store.snapshot() as snapshot:
+                behind = await log.end() - snapshot.position
+                if behind:
+                    advice = "Wait for the mind and try again; when none runs, run `ariane export` once."
+                    raise Failure(f"{behind:,} positions of the log are not folded in yet", advice)
+                return await digest_of(snapshot, log, show)
+        finally:
+            await store.close()
 
 
 async def _store_of(urls: Urls) -> Any:
