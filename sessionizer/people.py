@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 
+from collector.event import Event
 from collector.log import EventLog
-from sessionizer import explaining, exporting, profiles, sessions, timelines
+from sessionizer import dry_run, explaining, exporting, profiles, sessions, timelines
+from sessionizer.as_of import AsOfSnapshot
 from sessionizer.finding import find
 from sessionizer.loading import Loader
 from sessionizer.reading import BadCursor, Who
 from sessionizer.state import place
 from sessionizer.store import ProfileStore
-from sessionizer.views import Identity, Profile, ProfilePage, SessionPage, Timeline
+from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 LOOK_AGAIN_S = 0.25
 """How long `wait_for` trusts the store's bell before it looks by itself."""
@@ -30,9 +32,10 @@ class FoldedPeople:
         self._log = log
 
     @asynccontextmanager
-    async def _loader(self) -> AsyncIterator[Loader]:
+    async def _loader(self, as_of_ms: int | None = None) -> AsyncIterator[Loader]:
         async with self._store.snapshot() as snapshot:
-            yield Loader(snapshot, self._log)
+            then = AsOfSnapshot(snapshot, self._log, as_of_ms) if as_of_ms is not None else snapshot
+            yield Loader(then, self._log)
 
     async def position(self) -> int:
         return await self._store.position()
@@ -49,16 +52,23 @@ class FoldedPeople:
                 return False
             await self._store.wait(min(left_s, LOOK_AGAIN_S), heard)
 
-    async def profile(self, who: Who) -> Profile | None:
-        async with self._loader() as loader:
+    async def profile(self, who: Who, *, as_of_ms: int | None = None) -> Profile | None:
+        async with self._loader(as_of_ms) as loader:
             person = await find(loader, who)
             return profiles.show(person) if person is not None else None
 
     async def timeline(
-        self, who: Who, *, limit: int, cursor: str | None = None, types: Sequence[str] = (), newest_first: bool = True
+        self,
+        who: Who,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        types: Sequence[str] = (),
+        newest_first: bool = True,
+        as_of_ms: int | None = None,
     ) -> Timeline | None:
         after = read_cursor(cursor, timelines.Cursor)
-        async with self._loader() as loader:
+        async with self._loader(as_of_ms) as loader:
             person = await find(loader, who)
             if person is None:
                 return None
@@ -66,10 +76,16 @@ class FoldedPeople:
             return Timeline(events=page.events, next=write_cursor(page.next))
 
     async def sessions(
-        self, who: Who, *, limit: int, cursor: str | None = None, newest_first: bool = True
+        self,
+        who: Who,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        newest_first: bool = True,
+        as_of_ms: int | None = None,
     ) -> SessionPage | None:
         after = read_cursor(cursor, timelines.Cursor)
-        async with self._loader() as loader:
+        async with self._loader(as_of_ms) as loader:
             person = await find(loader, who)
             if person is None:
                 return None
@@ -94,6 +110,10 @@ class FoldedPeople:
         async with self._loader() as loader:
             person = await find(loader, who)
             return await explaining.explain(loader, person) if person is not None else None
+
+    async def dry_run(self, event: Event) -> DryRun:
+        async with self._store.snapshot() as snapshot:
+            return await dry_run.try_out(event, snapshot, self._log)
 
     async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
         after = read_cursor(cursor, str) or ""

@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from sessionizer.views import Identity, Profile, ProfilePage, SessionPage, Timeline
+from collector.event import Event
+from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 
 class Who(NamedTuple):
@@ -18,7 +19,11 @@ class BadCursor(Exception):
 
 
 class People(Protocol):
-    """Every question a reader may ask. An unknown `who` is None; a page's `next` is None at its end."""
+    """Every question a reader may ask. An unknown `who` is None; a page's `next` is None at its end.
+
+    `as_of_ms`: answer from the events received by then (rule 16); None for all of them. ValueError outside years 1 to
+    9999.
+    """
 
     async def position(self) -> int:
         """The log position up to which every event is folded in."""
@@ -28,17 +33,34 @@ class People(Protocol):
         """Wait until `position` is folded in; False when the time ran out first."""
         ...
 
-    async def profile(self, who: Who) -> Profile | None: ...
+    async def profile(self, who: Who, *, as_of_ms: int | None = None) -> Profile | None: ...
 
     async def timeline(
-        self, who: Who, *, limit: int, cursor: str | None = None, types: Sequence[str] = (), newest_first: bool = True
+        self,
+        who: Who,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        types: Sequence[str] = (),
+        newest_first: bool = True,
+        as_of_ms: int | None = None,
     ) -> Timeline | None: ...
 
     async def sessions(
-        self, who: Who, *, limit: int, cursor: str | None = None, newest_first: bool = True
+        self,
+        who: Who,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        newest_first: bool = True,
+        as_of_ms: int | None = None,
     ) -> SessionPage | None: ...
 
     async def identity(self, who: Who) -> Identity | None: ...
+
+    async def dry_run(self, event: Event) -> DryRun:
+        """What would change if this event were the next in the log: a retraction, an alias. Stores nothing."""
+        ...
 
     async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage: ...
 

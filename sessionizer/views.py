@@ -212,3 +212,27 @@ class Identity(Shown, frozen=True, kw_only=True):
     aliases: list[AliasView]
     earlier_ids: list[str]
     claims: list[Claim]
+
+
+class ProfileChange(Shown, frozen=True, kw_only=True):
+    """What would become of one profile."""
+
+    profile_id: str
+    before: Profile | None
+    """As it is; null when there is none of this id yet."""
+    after: Profile | None
+    """As it would be; null when there would be none."""
+    events_gained: int
+    events_lost: int
+
+
+class DryRun(Shown, frozen=True, kw_only=True):
+    """What an event that says something about identity would change. Nothing was stored."""
+
+    profiles_changed: int
+    events_moved: int
+    """Events that would belong to another profile."""
+    sessions_changed: int
+    """Sessions that would begin, end, say something else, or belong to another profile."""
+    profiles: list[ProfileChange]
+    """The changed ones, those with most events gained and lost first; the first thousand."""

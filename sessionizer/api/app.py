@@ -13,6 +13,7 @@ from sessionizer.api import (
     Handler,
     auth,
     docs_page,
+    dry_runs,
     exports,
     health,
     parameters,
@@ -31,22 +32,24 @@ SEGMENT = "/v1/spaces/{space}/collections/users/profiles/{who}"
 
 
 class Route(NamedTuple):
-    """One route; `keyed` ones need the API key, and wait for `After-Position`."""
+    """One route; `keyed` ones need the API key, and wait for `After-Position`; `dated` ones know the past (`as_of`)."""
 
     method: str
     path: str
     handler: Handler
     keyed: bool = True
+    dated: bool = False
 
 
 ROUTES = (
     Route("GET", "/v1/profiles", profiles.profiles),
-    Route("GET", "/v1/profiles/{who}", profiles.profile),
+    Route("GET", "/v1/profiles/{who}", profiles.profile, dated=True),
     Route("DELETE", "/v1/profiles/{who}", profiles.erase),
-    Route("GET", "/v1/profiles/{who}/timeline", profiles.timeline),
-    Route("GET", "/v1/profiles/{who}/sessions", profiles.sessions),
+    Route("GET", "/v1/profiles/{who}/timeline", profiles.timeline, dated=True),
+    Route("GET", "/v1/profiles/{who}/sessions", profiles.sessions, dated=True),
     Route("GET", "/v1/profiles/{who}/identity", profiles.identity),
     Route("POST", "/v1/identity/retractions", retractions.retract),
+    Route("POST", "/v1/identity/dry-runs", dry_runs.dry_run),
     Route("GET", "/v1/export/{what}", exports.export),
     Route("GET", f"{SEGMENT}/traits", segment_profiles.traits),
     Route("GET", f"{SEGMENT}/external_ids", segment_profiles.external_ids),
@@ -90,7 +93,8 @@ async def _admitted(route: Route, request: web.Request, api: Api) -> web.StreamR
     """The answer, if the request may have one. Raises Problem."""
     if route.keyed:
         auth.require_key(request.headers, api.api_key())
-        parameters.refuse_as_of(request)
+        if not route.dated:
+            parameters.refuse_as_of(request)
     if route.method != "GET":
         auth.require_same_site(request.headers)
     try:

@@ -8,12 +8,13 @@ import msgspec
 
 from sessionizer.api import ingest_shapes as ingest
 from sessionizer.api import segment_shapes as segment
+from sessionizer.api.dry_runs import DryRunRequest
 from sessionizer.api.exports import EXPORTS
 from sessionizer.api.health import Health, Readiness
 from sessionizer.api.parameters import DEFAULT_LIMIT, MAX_LIMIT
 from sessionizer.api.retractions import RetractionAnswer, RetractionRequest
 from sessionizer.api.segment_profiles import DEFAULT_LIMIT as SEGMENT_LIMIT
-from sessionizer.views import Identity, Profile, ProfilePage, SessionPage, Timeline
+from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 JSON = "application/json"
 SEGMENT = "/v1/spaces/{space}/collections/users/profiles/{who}"
@@ -69,6 +70,11 @@ AFTER = Parameter(
 CURSOR = Parameter("cursor", "query", "`next` of the page before.")
 ORDER = Parameter(
     "order", "query", "Oldest or newest first.", {"type": "string", "enum": ["asc", "desc"], "default": "desc"}
+)
+AS_OF = Parameter(
+    "as_of",
+    "query",
+    "Answer as it was known at this time (RFC 3339, or a date for its start, UTC): from the events received by then.",
 )
 TYPES = Parameter("types", "query", "Only events of these types, separated by commas: `page,track`.")
 
@@ -184,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(401,),
     ),
     _read("/v1/profiles", "listProfiles", "All people, a page at a time.", ProfilePage, _limit(DEFAULT_LIMIT), CURSOR),
-    _read("/v1/profiles/{who}", "getProfile", "One person, as known today.", Profile),
+    _read("/v1/profiles/{who}", "getProfile", "One person, as known now or then.", Profile, AS_OF),
     Operation(
         method="DELETE",
         path="/v1/profiles/{who}",
@@ -204,9 +210,17 @@ OPERATIONS: tuple[Operation, ...] = (
         CURSOR,
         TYPES,
         ORDER,
+        AS_OF,
     ),
     _read(
-        "/v1/profiles/{who}/sessions", "getSessions", "Their visits.", SessionPage, _limit(DEFAULT_LIMIT), CURSOR, ORDER
+        "/v1/profiles/{who}/sessions",
+        "getSessions",
+        "Their visits.",
+        SessionPage,
+        _limit(DEFAULT_LIMIT),
+        CURSOR,
+        ORDER,
+        AS_OF,
     ),
     _read("/v1/profiles/{who}/identity", "getIdentity", "Why we think it is them.", Identity),
     Operation(
@@ -220,6 +234,19 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=RetractionAnswer,
         gives_position=True,
         problems=(400, 401, 403, 408, 413, 415, 503),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/identity/dry-runs",
+        id="dryRun",
+        tag="profiles",
+        summary="What a retraction or an alias would change. Nothing is stored.",
+        description="Either `retract` or `alias`.",
+        keys=API_KEY,
+        parameters=(AFTER,),
+        body=DryRunRequest,
+        answer=DryRun,
+        problems=(400, 401, 403, 408, 413, 415, 503, 504),
     ),
     Operation(
         path="/v1/export/{what}",

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from collector.runtime import clock
 from sessionizer.api.problems import Problem, ProblemReason
 from sessionizer.reading import Who
 
@@ -64,12 +65,25 @@ def after_position(request: web.Request) -> int | None:
     return position
 
 
+def as_of(request: web.Request) -> int | None:
+    """The moment to answer about, in ms; None for now. Raises Problem (400)."""
+    text = request.query.get("as_of")
+    if text is None:
+        return None
+    try:
+        moment_ms = clock.from_text(text)
+        clock.to_text(moment_ms)
+    except ValueError as error:
+        detail = "as_of is a time as in RFC 3339, such as 2026-03-02T08:00:00Z (write + as %2B), or a date (its start)."
+        raise Problem(ProblemReason.INVALID_TIME, 400, detail) from error
+    return moment_ms
+
+
 def refuse_as_of(request: web.Request) -> None:
-    """An answer about the past cannot be given yet, and one about today would be wrong. Raises Problem (400)."""
+    """This read knows no past, and an answer about today would be wrong. Raises Problem (400)."""
     if "as_of" in request.query:
-        raise Problem(
-            ProblemReason.NOT_SUPPORTED_YET, 400, "as_of is not supported yet; without it, today's answer is given."
-        )
+        detail = "as_of is for a profile, its timeline and its sessions; this is only known as it is now."
+        raise Problem(ProblemReason.INVALID_TIME, 400, detail)
 
 
 def _whole_number(text: str) -> int | None:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 async def profile(request: web.Request, api: Api) -> web.Response:
     """GET /v1/profiles/{who}"""
-    return as_json(found(await api.people.profile(parameters.who(request))))
+    return as_json(found(await api.people.profile(parameters.who(request), as_of_ms=parameters.as_of(request))))
 
 
 async def timeline(request: web.Request, api: Api) -> web.Response:
@@ -24,6 +24,7 @@ async def timeline(request: web.Request, api: Api) -> web.Response:
         cursor=parameters.cursor(request),
         types=parameters.names(request, "types"),
         newest_first=parameters.newest_first(request),
+        as_of_ms=parameters.as_of(request),
     )
     return as_json(found(page))
 
@@ -35,6 +36,7 @@ async def sessions(request: web.Request, api: Api) -> web.Response:
         limit=parameters.limit(request),
         cursor=parameters.cursor(request),
         newest_first=parameters.newest_first(request),
+        as_of_ms=parameters.as_of(request),
     )
     return as_json(found(page))
 

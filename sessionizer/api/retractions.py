@@ -5,7 +5,7 @@ It names messages; the mind then treats them as if they had named no user and no
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -23,17 +23,20 @@ BODY_TIMEOUT_S = 10.0
 SOURCE = "api"
 """The source of events that came by the API key."""
 
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
+
+MessageIds = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=NO_NUL)]],
+    msgspec.Meta(min_length=1, max_length=MAX_MESSAGES),
+]
+T = TypeVar("T")
 
 
 class RetractionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which messages' words about identity no longer count, and why."""
 
-    message_ids: Annotated[
-        list[Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=_NO_NUL)]],
-        msgspec.Meta(min_length=1, max_length=MAX_MESSAGES),
-    ]
-    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=_NO_NUL)] = ""
+    message_ids: MessageIds
+    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NUL)] = ""
 
 
 class RetractionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +54,7 @@ _decoder = msgspec.json.Decoder(RetractionRequest)
 
 async def retract(request: web.Request, api: Api) -> web.Response:
     """POST /v1/identity/retractions"""
-    asked = _read(await _body(request))
+    asked = read_as(_decoder, await body_of(request), "a retraction")
     message_ids = list(dict.fromkeys(asked.message_ids))
     message_id, position = await api.retract(message_ids, asked.reason, clock.now_ms())
     answer = RetractionAnswer(success=True, message_id=message_id, retracted=len(message_ids))
@@ -83,7 +86,8 @@ def retract_into(log: EventLog) -> Retract:
     return keep
 
 
-async def _body(request: web.Request) -> bytes:
+async def body_of(request: web.Request) -> bytes:
+    """A request's body, bounded in size and time. Raises Problem (400, 408, 413, 415)."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(ProblemReason.UNSUPPORTED_ENCODING, 415, "Send the body as it is, without Content-Encoding.")
     body = bytearray()
@@ -102,8 +106,9 @@ async def _body(request: web.Request) -> bytes:
     return bytes(body)
 
 
-def _read(body: bytes) -> RetractionRequest:
+def read_as(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    """The body as the decoder reads it. Raises Problem (400), which says that it is not `what`."""
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the latter two escape msgspec 0.22
-        raise Problem(ProblemReason.INVALID_BODY, 400, f"The body is not a retraction: {error}") from error
+        raise Problem(ProblemReason.INVALID_BODY, 400, f"The body is not {what}: {error}") from error

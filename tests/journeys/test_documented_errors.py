@@ -37,10 +37,17 @@ def test_a_read_that_cannot_be_answered_says_why(visited: Stack, path: str, stat
 
 
 @pytest.mark.parametrize("path", [PERSON, f"{PERSON}/timeline", f"{PERSON}/sessions"])
-def test_a_date_in_the_past_is_refused_and_not_answered_with_today(visited: Stack, path: str) -> None:
+def test_a_date_before_the_first_event_knows_nobody(visited: Stack, path: str) -> None:
     answer = visited.get(f"{path}?as_of=2026-03-02T08:00:00Z")
-    assert answer.status == 400 or answer.status == 501
-    assert answer.json()["reason"] == ProblemReason.NOT_SUPPORTED_YET
+    assert (answer.status, answer.json()["reason"]) == (404, ProblemReason.NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "path", [f"{PERSON}?as_of=yesterday", f"{PERSON}/identity?as_of=2026-03-02", "/v1/profiles?as_of=2026-03-02"]
+)
+def test_a_date_that_cannot_be_answered_is_refused_and_not_answered_with_today(visited: Stack, path: str) -> None:
+    answer = visited.get(path)
+    assert (answer.status, answer.json()["reason"]) == (400, ProblemReason.INVALID_TIME)
 
 
 def test_a_read_that_waits_for_what_never_comes_gives_up(visited: Stack) -> None:

@@ -137,9 +137,33 @@ async def test_unknown_parameters_are_ignored(client):
 
 
 @pytest.mark.parametrize("path", ["", "/timeline", "/sessions"])
-async def test_the_past_is_not_answered_with_the_present(client, path):
-    answer = await client.get(f"{WHO}{path}?as_of=2026-11-01T00:00:00Z")
-    assert await problem_of(answer) == (400, "not_supported_yet")
+async def test_the_past_is_answered_as_it_was_known_then(client, path):
+    device = f"/v1/profiles/anonymous_id:d1{path}"
+    assert await problem_of(await client.get(f"{device}?as_of=2026-11-24T08:00:00.999Z")) == (404, "not_found")
+    assert await problem_of(await client.get(f"{device}?as_of=2026-11-24")) == (404, "not_found")
+    before_the_login, today = "2026-11-24T09:00:02%2B01:00", "2026-11-25"
+    then = await (await client.get(f"{device}?as_of={before_the_login}")).json()
+    match path:
+        case "":
+            assert (then["status"], then["totals"]["events"], then["traits"]) == ("anonymous", 2, {})
+        case "/timeline":
+            assert [event["message_id"] for event in then["events"]] == ["m2", "m1"]
+        case "/sessions":
+            assert [session["events"] for session in then["sessions"]] == [2]
+    assert await problem_of(await client.get(f"{WHO}{path}?as_of={before_the_login}")) == (404, "not_found")
+    assert await (await client.get(f"{WHO}{path}?as_of={today}")).json() == await (await client.get(WHO + path)).json()
+
+
+@pytest.mark.parametrize(
+    "moment", ["", "yesterday", "2026-13-01", "2026-11-24T09:00:00 01:00", "0001-01-01T00:00+14:00"]
+)
+async def test_a_moment_that_cannot_be_read_is_refused(client, moment):
+    assert await problem_of(await client.get(WHO, params={"as_of": moment})) == (400, "invalid_time")
+
+
+@pytest.mark.parametrize("path", [f"{WHO}/identity", "/v1/profiles", "/v1/export/events"])
+async def test_a_read_that_knows_no_past_does_not_answer_with_the_present(client, path):
+    assert await problem_of(await client.get(f"{path}?as_of=2026-11-01T00:00:00Z")) == (400, "invalid_time")
 
 
 async def test_erasing_says_that_it_does_not_exist_yet(client):

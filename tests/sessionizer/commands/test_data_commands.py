@@ -222,6 +222,71 @@ def test_a_retraction_undoes_a_login(tmp_path: Path, running: bool) -> None:
     assert ariane("verify", "--data", tmp_path).status == 0
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_a_dry_run_tells_what_a_retraction_would_change_and_changes_nothing(tmp_path: Path, running: bool) -> None:
+    with serving(tmp_path) as server:
+        server.get("/v1/profiles/user_id:jane", send(server))
+        if running:
+            done = ariane("retract", "device-1-order", "--data", tmp_path, "--dry-run")
+    if not running:
+        done = ariane("retract", "device-1-order", "--data", tmp_path, "--dry-run")
+    assert done.status == 0, done.err
+    assert "2 profiles" in done.out
+    assert "user_id:jane" in done.out
+    assert "would be gone" in done.out
+    assert done.out.endswith("Nothing was changed.\n")
+    told = ariane("retract", "device-1-order", "--data", tmp_path, "--dry-run", "--json").json()
+    assert (told["events_moved"], told["profiles_changed"]) == (4, 2)
+    assert json.loads(export(tmp_path, "profiles"))["status"] == "known"
+    assert "Nothing would change" in ariane("retract", "no-such-message", "--data", tmp_path, "--dry-run").out
+
+
+def test_a_retraction_needs_a_reason(tmp_path: Path) -> None:
+    refused = ariane("retract", "m1", "--data", tmp_path)
+    assert refused.status == 2
+    assert "--reason" in refused.err
+
+
+def digest(folder: Path) -> dict[str, object]:
+    named = ariane("verify", "--data", folder, "--digest", "--json")
+    assert named.status == 0, named.err
+    told: dict[str, object] = named.json()
+    assert ariane("verify", "--data", folder, "--digest").out == f"state {told['state']}  log {told['log']}\n"
+    return told
+
+
+def test_the_digest_names_the_state_and_a_replay_has_the_same(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    assert ariane("replay", "--data", folder, "--into", copy).status == 0
+    assert digest(folder) == digest(copy)
+
+
+def test_folders_that_took_the_same_events_in_different_orders_have_the_same_state(tmp_path: Path) -> None:
+    batch = [
+        {"type": "page", "anonymousId": f"d{n % 2}", "messageId": f"m{n}", "timestamp": f"2026-11-20T08:{n:02}:00Z"}
+        for n in range(20)
+    ]
+    batch[7] |= {"type": "identify", "userId": "jane", "traits": {"email": "jane@x.org"}}
+    batch[12] |= {"type": "identify", "traits": {"email": "jane@x.org"}}
+    for name, order in (("one", batch), ("other", [*batch[10:], *reversed(batch[:10])]), ("less", batch[1:])):
+        with serving(tmp_path / name) as server:
+            for half in (order[:5], order[5:]):
+                after = server.post("/v1/batch", {"batch": half}).headers["Log-Position"]
+            assert server.get("/v1/profiles/user_id:jane", after).status == 200
+    one, other, less = (digest(tmp_path / name) for name in ("one", "other", "less"))
+    assert one["state"] == other["state"] != less["state"]
+    assert one["log"] != other["log"]
+    assert (one["profiles"], one["events"]) == (1, 20)
+
+
+def test_what_is_still_pending_is_not_digested(tmp_path: Path) -> None:
+    with serving(tmp_path, "--roles", "edge") as server:
+        send(server)
+    failed = ariane("verify", "--data", tmp_path, "--digest")
+    assert failed.status == 1
+    assert "not folded in yet" in failed.err
+
+
 def test_refused_events_are_driven_in_again_once_mended(tmp_path: Path) -> None:
     ariane("keys", "--data", tmp_path)
     long_id = {"anonymousId": "d" * 300, "messageId": "long", "event": "Viewed"}
