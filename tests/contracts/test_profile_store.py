@@ -15,6 +15,8 @@ from sessionizer.store import Commit, Conflict, ProfileStore
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 
+AT_7, AT_8 = "2026-03-02T07:00:00.000Z", "2026-03-02T08:00:00.000Z"
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ProfileStore]:
@@ -172,13 +174,23 @@ async def test_names_find_their_visitors_sorted_and_a_proof_stays(store: Profile
 
 
 async def test_retractions_are_found_by_what_they_name_and_by_themselves(store: ProfileStore) -> None:
-    first = [("m1", "r1", "a mistake"), ("m2", "r1", "a mistake")]
+    first = [("m1", "r1", "a mistake", AT_8), ("m2", "r1", "a mistake", AT_8)]
     await store.commit(commit(0, 1, retracted=first, retraction_events=["default:r1"]))
-    await store.commit(commit(1, 2, retracted=[("m1", "r2", "again"), ("m1", "r1", "other words")]))
+    await store.commit(commit(1, 2, retracted=[("m1", "r2", "again", AT_8), ("m1", "r1", "other words", AT_8)]))
     async with store.snapshot() as snapshot:
         assert await snapshot.retracted(["m1", "m2", "m3"]) == {"m1", "m2"}
         assert await snapshot.retractions(["m1", "m3"]) == {"m1": [("r1", "a mistake"), ("r2", "again")]}
         assert await snapshot.known_retractions(["default:r1", "default:r2"]) == {"default:r1"}
+
+
+async def test_a_message_is_retracted_since_its_first_retraction_was_received(store: ProfileStore) -> None:
+    told = [("m1", "r1", "", AT_8), ("m1", "r2", "", AT_7), ("m2", "r1", "", AT_8), ("m3", "r1", "", AT_8)]
+    await store.commit(commit(0, 1, retracted=told))
+    await store.commit(commit(1, 2, retracted=[("m3", "r1", "of another source", AT_7)]))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.retracted_after("2026-03-02T06:59:59.999Z") == {"m1", "m2", "m3"}
+        assert await snapshot.retracted_after(AT_7) == {"m2"}
+        assert await snapshot.retracted_after(AT_8) == set()
 
 
 async def test_where_a_message_id_may_lie_is_found_by_its_hash(store: ProfileStore) -> None:
@@ -258,7 +270,7 @@ async def test_in_a_file_a_snapshot_does_not_see_a_later_commit(tmp_path: Path) 
 async def test_in_a_file_everything_is_there_again_after_reopening(tmp_path: Path) -> None:
     writing = await SqliteStore.open(tmp_path / "store.db", writer=True)
     full = change("A", chunks={0: refs(1)}, slices={0: part(0, 1)}, sessions={0: run(0, 1)}, index={"email:a": True})
-    await writing.commit(commit(0, 5, full, roots={"a": ("user", "u")}, retracted=[("m1", "r1", "why")]))
+    await writing.commit(commit(0, 5, full, roots={"a": ("user", "u")}, retracted=[("m1", "r1", "why", AT_8)]))
     await writing.close()
     again = await SqliteStore.open(tmp_path / "store.db", writer=True)
     async with again.snapshot() as snapshot:

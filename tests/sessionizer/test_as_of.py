@@ -20,7 +20,7 @@ from sessionizer import exporting
 from sessionizer.as_of import AsOfSnapshot
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
-from sessionizer.store import Commit, ProfileStore
+from sessionizer.store import ProfileStore
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 from sessionizer.worker import Worker
@@ -219,19 +219,3 @@ async def test_as_of_the_future_is_today_and_reads_no_event() -> None:
     people = FoldedPeople(store, log)
     today = await people.profile(Who("user_id", "jane"))
     assert await people.profile(Who("user_id", "jane"), as_of_ms=clock.from_text("9999-12-31")) == today
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-async def test_a_store_knows_since_when_a_message_is_retracted(backend: str) -> None:
-    async with opened(backend) as store:
-        commit = Commit(expected=0, position=1)
-        commit.retracted = [
-            ("m1", "r1", "", "2026-03-02T08:00:00.000Z"),
-            ("m1", "r2", "", "2026-03-02T07:00:00.000Z"),
-            ("m2", "r1", "", "2026-03-02T08:00:00.000Z"),
-        ]
-        await store.commit(commit)
-        async with store.snapshot() as snapshot:
-            assert await snapshot.retracted_after("2026-03-02T06:59:59.999Z") == {"m1", "m2"}
-            assert await snapshot.retracted_after("2026-03-02T07:00:00.000Z") == {"m2"}
-            assert await snapshot.retracted_after("2026-03-02T08:00:00.000Z") == set()
