@@ -165,6 +165,22 @@ TURNS = {
         taken_back(2, "m0"),
         said(3, anonymous_id="eve", contacts=JANE),
     ],
+    "a proof that was taken back later, which had kept somebody else from it": [
+        said(0, anonymous_id="d", user_id="jane", contacts=SIGNED, trust=Trust.PROVEN),
+        said(1, anonymous_id="eve", user_id="jane", contacts=JANE),
+        taken_back(2, "m0"),
+    ],
+    "whoever proved is seen again later": [
+        said(0, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
+        said(1, anonymous_id="eve", user_id="jane"),
+        said(2, anonymous_id="d"),
+    ],
+    "a proof that was taken back, and given again later": [
+        said(0, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
+        taken_back(1, "m0"),
+        said(2, anonymous_id="eve", user_id="jane"),
+        said(3, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
+    ],
     "one of two proofs taken back": [
         said(0, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
         said(1, anonymous_id="eve", user_id="jane"),
