@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.stamp-installed
 TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts check tracker test-tracker bench clean
+.PHONY: help demo test lint format types contracts check test-deep tracker test-tracker bench clean
 
 help:                   ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,6 +33,15 @@ contracts: $(STAMP)     ## who may import whom
 	$(BIN)/lint-imports
 
 check: lint types contracts test    ## all of the above
+
+test-deep: $(STAMP)     ## 200,000 random histories against the oracle, then other orders of arrival: hours; DEEP=pytest options
+	@began=$$(date +%s); \
+	$(BIN)/pytest --hypothesis-profile=deep --hypothesis-show-statistics --timeout=0 -p no:xdist $(DEEP) \
+		tests/sessionizer/test_the_mind_against_the_oracle.py -k "say_what_the_oracle_says" && \
+	$(BIN)/python load_tests/shuffles.py --events 50000 --shuffles 100 && \
+	$(BIN)/python load_tests/shuffles.py --events 1000000 --shuffles 3 && \
+	$(BIN)/python load_tests/spoofing.py --sequences 100000 && \
+	echo "All deep tests passed, in $$(( $$(date +%s) - began )) s"
 
 tracker:                ## rebuild the tracker from tracker_js/ (needs Node 20)
 	cd tracker_js && npm ci --no-audit --no-fund && node build.mjs

@@ -1,4 +1,4 @@
-"""Whether a browser's word about who is logged in was signed by the site (docs/identity.md, rule 4). Pure.
+"""Proofs of who is logged in, signed by the site: checking and making them (docs/identity.md, rule 4). Pure.
 
 A proof is a JWT (RFC 7519), HS256 with the source's `identity_secret`: `sub` is the event's user_id, `anon` its
 anonymous_id, `exp` at most seven days ahead, optionally `email` and `phone`. It is checked against the time of arrival,
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeGuard
 MAX_LIFE_S = 7 * 24 * 3600
 LEEWAY_S = 60
 MAX_PROOF_CHARS = 4096
+MIN_SECRET_CHARS = 32
+"""RFC 7518, section 3.2: a key of HS256 has at least 256 bits."""
 
 _WITHOUT_CLOCK: Any = {
     "verify_signature": True,
@@ -29,6 +31,37 @@ class Verdict(NamedTuple):
     contacts: Mapping[str, str]
     failure: str | None = None
     """`malformed`, `signature`, `expired`, `lifetime`, `not_yet_valid`, `user_mismatch` or `device_mismatch`."""
+
+
+def sign(
+    secret: str,
+    user_id: str,
+    anonymous_id: str,
+    email: str | None = None,
+    phone: str | None = None,
+    *,
+    ttl_s: int = 3600,
+    now_s: float,
+) -> str:
+    """The proof that `user_id` is logged in on the device `anonymous_id`, for the page to send along. docs/proofs.md.
+
+    Sign an `email` and a `phone` only when they were verified to be this user's. `now_s` is seconds since 1970
+    (`time.time()`). Raises ValueError for what the edge would never accept.
+    """
+    if len(secret) < MIN_SECRET_CHARS:
+        raise ValueError(f"an identity secret has at least {MIN_SECRET_CHARS} characters")
+    if not user_id or not anonymous_id:
+        raise ValueError("a proof needs a user_id and an anonymous_id")
+    if not 0 < ttl_s <= MAX_LIFE_S:
+        raise ValueError(f"a proof may live from 1 to {MAX_LIFE_S} seconds")
+    import jwt
+
+    contacts = {name: value for name, value in (("email", email), ("phone", phone)) if value}
+    claims = {"sub": user_id, "anon": anonymous_id, "exp": int(now_s) + ttl_s, **contacts}
+    token = jwt.encode(claims, secret, algorithm="HS256")
+    if len(token) > MAX_PROOF_CHARS:
+        raise ValueError(f"a proof may have {MAX_PROOF_CHARS} characters")
+    return token
 
 
 def check_proof(token: Any, secret: str, user_id: str | None, anonymous_id: str | None, received_at_ms: int) -> Verdict:

@@ -12,6 +12,7 @@ COMMANDS = {
     "keys": "sessionizer.commands.keys:keys",
     "snippet": "sessionizer.commands.snippet:snippet",
     "sources": "sessionizer.commands.sources:sources",
+    "proof": "sessionizer.commands.proof:proof",
     "tail": "sessionizer.commands.tail:tail",
     "export": "sessionizer.commands.export:export",
     "import": "sessionizer.commands.import_file:import_file",

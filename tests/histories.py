@@ -6,6 +6,7 @@ Events are canonical, as an edge would store them (normalised, unblocked, proofs
 """
 
 from collections import defaultdict
+from random import Random
 from typing import Any
 
 import msgspec
@@ -25,6 +26,12 @@ CARDS = ("L1", "L2")
 MESSAGE_IDS = (*(f"m{n:02}" for n in range(30)), "～", "😀", "Z")
 SOURCES = ("default", "default", "default", "till")
 CHANNELS = (None, "direct", "email", "organic_search", "internal", "payment")
+PAGES = ("https://shop.example/", "https://shop.example/shoes", None)
+SURROUNDINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"browser": "Firefox", "os": "Linux", "device_type": "desktop", "country": "DE"},
+    {"browser": "Safari", "os": "iOS", "device_type": "mobile", "country": "FR"},
+)
 PRODUCTS = ("A", "B", 7)
 ORDER_IDS = ("O1", "O2", 3)
 
@@ -45,6 +52,56 @@ def histories(max_events: int = 16) -> st.SearchStrategy[list[Event]]:
     short = st.lists(events(), min_size=1, max_size=max_events)
     long = st.lists(events(), min_size=max_events // 2, max_size=max_events)
     return st.one_of(short, long).map(_received_in_order)
+
+
+def visits(max_events: int = 14) -> st.SearchStrategy[list[Event]]:
+    """Views, carts and orders of one device over a few hours, with logins, logouts and e-mails; nothing repeated.
+
+    Drawn from a seed, not piece by piece: Hypothesis likes short lists with all in order, and this is about long ones
+    in which most events come late and fall into, between or beside sessions that are over.
+    """
+    return st.integers(0, 2**32).map(lambda seed: visits_of(Random(seed), max_events))
+
+
+def visits_of(chance: Random, max_events: int) -> list[Event]:
+    """The visits of a seeded generator, in a random order of arrival."""
+    made = [_visit(chance, nth) for nth in range(chance.randint(4, max_events))]
+    chance.shuffle(made)
+    return _received_in_order(made)
+
+
+def _visit(chance: Random, nth: int) -> Event:
+    who: dict[str, Any] = {}
+    match chance.randint(0, 11):
+        case 0 | 1:
+            who = {"user_id": chance.choice(("jane", "jane", "joe"))}
+        case 2:
+            who = {"contacts": (Contact(type="email", value=chance.choice(("a@x.org", "b@x.org"))),)}
+    what: dict[str, Any] = {"type": "page"}
+    match chance.randint(0, 8):
+        case 0:
+            what = {"type": "track", "event": "Logged Out"}
+        case 1:
+            name = chance.choice(("Order Completed", "Order Refunded", "Product Added", "Cart Viewed"))
+            about = {"order_id": chance.choice(("O1", "O2")), "revenue": 5, "product_id": "A", "price": "2.50"}
+            what = {"type": "track", "event": name, "properties": about}
+        case 2:
+            what = {"type": "track", "event": "Page Left", "properties": {"engaged_ms": chance.choice((4000, 9_000))}}
+    channel = chance.choice(CHANNELS)
+    derived = Derived(
+        channel=channel, page_url=chance.choice(PAGES), campaign=channel and str(nth), **chance.choice(SURROUNDINGS)
+    )
+    return Event(
+        **what,
+        **who,
+        message_id=f"m{nth:02}",
+        timestamp=clock.to_text(BASE_MS + chance.randint(0, 30) * 600_000 + chance.choice((0, 0, 1))),
+        received_at="",
+        source="default",
+        trust=Trust.PUBLIC,
+        anonymous_id="d1",
+        derived=derived,
+    )
 
 
 def arrivals(history: list[Event]) -> st.SearchStrategy[list[Event]]:
@@ -141,10 +198,18 @@ def retractions() -> st.SearchStrategy[Event]:
 
 def _pages(in_person: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
     derived = st.builds(
-        lambda channel: Derived(
-            channel=channel, channel_source=channel and "somewhere", page_url="https://shop.example/"
+        lambda channel, page, where: Derived(
+            channel=channel,
+            channel_source=channel and "somewhere",
+            medium=channel and "some",
+            campaign=channel and f"campaign of {page}",
+            referrer=channel and f"https://{channel}.example/",
+            page_url=page,
+            **where,
         ),
         st.sampled_from(CHANNELS),
+        st.sampled_from(PAGES),
+        st.sampled_from(SURROUNDINGS),
     )
     return st.fixed_dictionaries(
         {"type": st.sampled_from(("page", "screen")), "derived": derived, "context": _around(in_person)}

@@ -1,166 +1,45 @@
 """The pipeline, driven as in production (log → worker → store → exports), says what the oracle says, for any history.
 
-Random histories in random orders of arrival, in batches of random sizes, on memory and on SQLite.
+Random histories in random orders of arrival, in batches of random sizes; and every worked case.
 """
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any
 
-import msgspec
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.event import Event, to_record
-from collector.log import EventLog, Record
-from collector.log.memory import MemoryLog
-from collector.runtime import clock
-from sessionizer.people import FoldedPeople
-from sessionizer.store import ProfileStore
-from sessionizer.store.memory import MemoryStore
-from sessionizer.worker import Worker
-from tests.histories import arrivals, as_log, histories
-from tests.oracle import World, recompute
-
-
-async def fold(log: EventLog, store: ProfileStore, history: Sequence[Event], sizes: Sequence[int]) -> None:
-    """Append the history in batches of these sizes, folding after each."""
-    worker = Worker(log, store, batch=7)
-    rest = list(history)
-    for size in [*sizes, len(rest)]:
-        batch, rest = rest[:size], rest[size:]
-        await log.append([Record(event.anonymous_id or "", to_record(event)) for event in batch])
-        await worker.catch_up()
-
-
-async def exported(people: FoldedPeople, what: str) -> list[dict[str, Any]]:
-    lines = b"".join([chunk async for chunk in people.export(what)])
-    return [msgspec.json.decode(line) for line in lines.splitlines()]
-
-
-def fold_in_memory(history: Sequence[Event], sizes: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
-    async def run() -> dict[str, list[dict[str, Any]]]:
-        log, store = MemoryLog(), MemoryStore()
-        await fold(log, store, history, sizes)
-        people = FoldedPeople(store, log)
-        return {what: await exported(people, what) for what in ("profiles", "events", "sessions")}
-
-    return asyncio.run(run())
-
-
-def same_key(event: dict[str, Any]) -> tuple[Any, ...]:
-    return (event["source"], event["trust"] == "server", event["anonymous_id"], event["message_id"])
-
-
-def compare(world: World, found: dict[str, list[dict[str, Any]]]) -> None:
-    """The exports say exactly what the oracle says."""
-    groups: dict[str, set[Any]] = defaultdict(set)
-    for event in found["events"]:
-        groups[event["profile_id"]].add(same_key(event))
-    expected: dict[Any, set[Any]] = defaultdict(set)
-    for key, root in world.root_of().items():
-        expected[root].add(key)
-    assert set(map(sorted_keys, groups.values())) == set(map(sorted_keys, expected.values()))
-
-    sessions: dict[str, set[Any]] = defaultdict(set)
-    for event in found["events"]:
-        if event["session_id"] is not None:
-            sessions[event["session_id"]].add(same_key(event))
-    wanted: dict[Any, set[Any]] = defaultdict(set)
-    for key, session in world.session_of().items():
-        wanted[session].add(key)
-    assert set(map(sorted_keys, sessions.values())) == set(map(sorted_keys, wanted.values()))
-    assert len(found["sessions"]) == len(world.visits)
-
-    by_keys = {sorted_keys(keys): root for root, keys in expected.items()}
-    profile_of = {profile["profile_id"]: profile for profile in found["profiles"]}
-    assert profile_of.keys() == groups.keys()
-    for profile_id, keys in groups.items():
-        person, profile = world.people[by_keys[sorted_keys(keys)]], profile_of[profile_id]
-        totals = person.totals
-        assert (profile["status"] == "known") == person.known
-        assert profile["totals"]["events"] == totals.events
-        assert profile["totals"]["page_views"] == totals.page_views
-        assert profile["totals"]["sessions"] == totals.sessions
-        assert profile["totals"]["orders"] == totals.orders
-        assert profile["totals"]["engaged_ms"] == totals.engaged_ms
-        assert {iso: Decimal(text) for iso, text in profile["totals"]["revenue"].items()} == totals.revenue
-        assert profile["traits"] == person.traits
-        assert (profile["first_seen"], profile["last_seen"]) == (person.first_seen, person.last_seen)
-        assert shown_touch(profile["first_touch"]) == (person.first_touch and tuple(person.first_touch))
-        assert shown_touch(profile["last_touch"]) == (person.last_touch and tuple(person.last_touch))
-        assert shown_cart(profile["cart"]) == (
-            person.cart
-            and (
-                [(item.product_id, item.quantity, item.price, item.name) for item in person.cart.items],
-                person.cart.value,
-                person.cart.currency,
-                person.cart.updated_at,
-            )
-        )
-    ids = {same_key(event): event["session_id"] for event in found["events"]}
-    visits = [
-        (
-            ids[key_of(visit.said[0].event)],
-            clock.to_text(visit.said[0].place[0]),
-            len(visit.said),
-            visit.page_views,
-            visit.engaged_ms,
-            visit.engaged,
-            visit.orders,
-            sorted(visit.revenue.items()),
-            visit.touch.channel,
-        )
-        for visit in world.visits
-    ]
-    shown = [
-        (
-            session["session_id"],
-            session["started_at"],
-            session["events"],
-            session["page_views"],
-            session["engaged_ms"],
-            session["engaged"],
-            session["orders"],
-            [(iso, Decimal(text)) for iso, text in session["revenue"].items()],
-            session["channel"],
-        )
-        for session in found["sessions"]
-    ]
-    assert sorted(shown) == sorted(visits)
-
-
-def key_of(event: Event) -> tuple[Any, ...]:
-    return (event.source, event.trust == "server", event.anonymous_id, event.message_id)
-
-
-def sorted_keys(keys: set[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(keys, key=repr))
-
-
-def shown_touch(touch: dict[str, Any] | None) -> tuple[Any, ...] | None:
-    return touch and tuple(
-        touch[name] for name in ("channel", "source", "medium", "campaign", "referrer", "landing_page", "at")
-    )
-
-
-def shown_cart(cart: dict[str, Any] | None) -> tuple[Any, ...] | None:
-    if cart is None:
-        return None
-    items = [
-        (each["product_id"], each["quantity"], each["price"] and Decimal(each["price"]), each["name"])
-        for each in cart["items"]
-    ]
-    return (items, Decimal(cart["value"]), cart["currency"], cart["updated_at"])
-
+from collector.event import Event
+from tests.folding import as_bytes, compare, fold_in_memory
+from tests.histories import arrivals, as_log, histories, visits
+from tests.oracle import recompute
+from tests.worked_cases import Case, all_cases, events_of, log_of
 
 batches = st.lists(st.integers(1, 6), max_size=6)
 
 
 @given(st.data(), histories(), batches)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_the_exports_say_what_the_oracle_says(data: st.DataObject, history: list[Event], sizes: list[int]) -> None:
     arrived = data.draw(arrivals(history))
     compare(recompute(as_log(arrived)), fold_in_memory(arrived, sizes))
+
+
+@given(visits(), st.lists(st.integers(1, 3), min_size=3, max_size=8))
+def test_visits_in_any_order_of_arrival_are_the_same_to_the_last_byte(history: list[Event], sizes: list[int]) -> None:
+    found = fold_in_memory(history, sizes)
+    compare(recompute(as_log(history)), found)
+    in_order = sorted(history, key=lambda each: (each.timestamp, each.message_id))
+    assert as_bytes(found) == as_bytes(fold_in_memory(in_order, []))
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case["name"])
+def test_the_mind_gives_what_the_case_says(case: Case, size: int) -> None:
+    history = events_of(case)
+    found = fold_in_memory(history, [size] * len(history))
+
+    people: dict[str, list[str]] = defaultdict(list)
+    for event in found["events"]:
+        people[event["profile_id"]].append(event["message_id"])
+    assert sorted(map(sorted, people.values())) == sorted(sorted(each["message_ids"]) for each in case["profiles"])
+    compare(recompute(log_of(case)), found)
