@@ -1,4 +1,4 @@
-"""What the edge counts. `received` = `stored` + `rejected` + `withheld`, event by event; duplicates are found later."""
+"""What the edge counts. `received` = `stored` + `rejected` + `withheld` + `suppressed`; duplicates are found later."""
 
 from functools import cache
 
@@ -16,15 +16,19 @@ class EdgeCounters:
         self._stored = metrics.counter("events_stored_total", "Events durably in the log, duplicates too.", ["source"])
         self._rejected = metrics.counter("events_rejected_total", "Events refused, by reason.", ["source", "reason"])
         self._withheld = metrics.counter("events_withheld_total", "Events of machines a source excludes.", ["source"])
+        self._suppressed = metrics.counter(
+            "events_suppressed_total", "Late or repeated events of people who were erased.", ["source"]
+        )
         self._refused = metrics.counter("requests_refused_total", "Requests refused whole, by reason.", ["reason"])
         self.live_missed = metrics.counter("live_missed_total", "Outcomes that slow readers of the live tail missed.")
         self.unkept = metrics.counter("refused_events_unkept_total", "Refused events that could not be kept either.")
         self.crashes = metrics.counter("unexpected_errors_total", "Requests answered with 500: each one is a bug.")
         self._of = cache(lambda counter, *labels: counter.labels(*labels))
 
-    def taken(self, source: str, stored: int, withheld: int, reasons: list[Reason]) -> None:
+    def taken(self, source: str, stored: int, withheld: int, reasons: list[Reason], suppressed: int) -> None:
         """Count the events of one request."""
-        self._count(self._received, stored + withheld + len(reasons), source)
+        self._count(self._received, stored + withheld + len(reasons) + suppressed, source)
+        self._count(self._suppressed, suppressed, source)
         self._count(self._stored, stored, source)
         self._count(self._withheld, withheld, source)
         for reason in reasons:

@@ -24,6 +24,9 @@ class Trust(StrEnum):
 
 RETRACTION = "retraction"
 """The type of a retraction event (`properties.message_ids`, `properties.reason`); the wire may not send it."""
+ERASURE = "erasure"
+"""The type of an erasure event (collector/erasure.py); the wire may not send it either."""
+RESERVED_TYPES = frozenset([RETRACTION, ERASURE])
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""The edge, top to bottom: tracker → [ parse → authenticate → validate → enrich → protect → append ] → event log."""
+"""The edge: tracker → [ parse → authenticate → validate → suppress → enrich → protect → append ] → event log."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,11 +9,12 @@ from collector.authenticate import authenticate, sender_by_headers
 from collector.cookies import DeviceCookie, device_cookie
 from collector.counters import EdgeCounters
 from collector.enrich import Lookups, enrich
+from collector.erasure import Against, Hasher
 from collector.event import Event, to_record
 from collector.http_limits import refuse_by_headers
 from collector.identifiers import blocklist
 from collector.live import Live, Outcome
-from collector.log import EventLog, LogUnavailable, Record, Refusal, RefusedEvents
+from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, RefusedEvents
 from collector.origins import refuse_strangers
 from collector.privacy import protect
 from collector.protocols import Adapter, pixel, segment
@@ -42,6 +43,8 @@ class Edge(msgspec.Struct, kw_only=True):
     settings: EdgeSettings
     counters: EdgeCounters
     live: Live
+    erasures: Against = msgspec.field(default_factory=lambda: Against(Hasher(b"")))
+    """Keeps away what is of people who were erased."""
     on_appended: Callable[[], None] = lambda: None
     """Called after every durable append, to wake readers of the log."""
     new_id: Callable[[], str] = clock.new_id
@@ -60,10 +63,13 @@ async def collect(request: RawRequest, edge: Edge) -> Receipt:
     accepted, rejections = _validate_all(
         parsed.events, arrival(sender, cookie, request.received_at_ms, edge.settings, edge.new_id)
     )
+    accepted, suppressed = _suppress(accepted, edge)
     enriched = [enrich(event, request, edge.lookups, sender.source) for event in accepted]
     events, withheld = protect(enriched, sender.source)
     position = await _store(events, rejections, request, sender.source, edge)
-    edge.counters.taken(sender.source.name, len(events), len(withheld), [each.reason for each in rejections])
+    edge.counters.taken(
+        sender.source.name, len(events), len(withheld), [each.reason for each in rejections], suppressed
+    )
     if edge.live.watched:
         _announce(events, withheld, rejections, position, sender.source, edge.live)
     return Receipt(
@@ -118,6 +124,14 @@ def _validate_all(raw_events: Iterable[RawEvent], at: Arrival) -> tuple[list[Eve
         else:
             rejections.append(made)
     return events, rejections
+
+
+def _suppress(events: list[Event], edge: Edge) -> tuple[list[Event], int]:
+    """Leave out late and repeated events of people who were erased; how many those are. Nobody is told which."""
+    if not edge.erasures:
+        return events, 0
+    kept = [event for event in events if not edge.erasures.takes(event, LATEST)]
+    return kept, len(events) - len(kept)
 
 
 async def _store(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from collector import identifiers
 from collector.clock_skew import canonical, sent_time, settle, text_of
 from collector.cookies import DeviceCookie
-from collector.event import RETRACTION, Derived, Event, Trust
+from collector.event import RESERVED_TYPES, Derived, Event, Trust
 from collector.identifiers import IdTooLong, find_contacts, is_blocked
 from collector.proof import Verdict, check_proof
 from collector.raw import RawEvent
@@ -170,8 +170,8 @@ def _kind(value: Any, max_chars: int) -> str:
         raise _Flaw(Reason.INVALID_FIELD, "`type` must be a text")
     if len(value) > max_chars:
         raise _Flaw(Reason.ID_TOO_LONG, f"`type` may have {max_chars} characters")
-    if value == RETRACTION:
-        raise _Flaw(Reason.RESERVED_TYPE, f"events of type {RETRACTION!r} are made by the API only")
+    if value in RESERVED_TYPES:
+        raise _Flaw(Reason.RESERVED_TYPE, f"events of type {value!r} are made by the API only")
     return value
 
 

@@ -12,6 +12,7 @@ from collector.event import from_record_lazily
 from collector.log import EventLog, Stored
 from collector.runtime.clock import to_text
 from sessionizer import slices
+from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, message_hash, named, proves, recalled, take_apart
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
 from sessionizer.store import Snapshot
@@ -28,11 +29,12 @@ class AsOfSnapshot:
     it had not named yet is not in its slices. Profile ids are all that were ever handed out.
     """
 
-    def __init__(self, snapshot: Snapshot, log: EventLog, as_of_ms: int) -> None:
+    def __init__(self, snapshot: Snapshot, log: EventLog, as_of_ms: int, erasures: Erasures | None = None) -> None:
         """`as_of_ms` may be any time; raises ValueError outside years 1 to 9999."""
         self.position = snapshot.position
         self._today = snapshot
         self._log = log
+        self._erasures = erasures
         self._moment = to_text(as_of_ms)
         self._unchanged: dict[str, Visitor] = {}
         self._folded: dict[str, VisitorChange] = {}
@@ -141,7 +143,11 @@ class AsOfSnapshot:
         stored = await self._log.fetch(
             sorted(position for of_visitor in columns.values() for refs in of_visitor for position in refs.positions)
         )
-        self._events |= await asyncio.to_thread(_recall_all, columns, stored, self._moment)
+        recalled_events = await asyncio.to_thread(_recall_all, columns, stored, self._moment)
+        if self._erasures is not None:
+            await self._erasures.up_to(self.position)
+            self._erasures.guard(each for history in recalled_events.values() for each in history)
+        self._events |= recalled_events
 
     async def _refs(self, records: Mapping[str, Visitor]) -> dict[str, list[Refs]]:
         chunks = await self._today.chunks([key for key, record in records.items() if record.spilled])
@@ -212,7 +218,10 @@ def _fold_all(
     protected: Set[str],
 ) -> dict[str, VisitorChange]:
     """Every visitor as it was. Off the event loop, too: others wait for it."""
-    return {key: slices.fold(records[key].device, history, retracted, protected) for key, history in histories.items()}
+    return {
+        key: slices.fold(records[key].device, history, retracted, protected, records[key].cuts)
+        for key, history in histories.items()
+    }
 
 
 def _mentions(columns: Iterable[Refs], hashes: Set[bytes]) -> bool:

@@ -18,6 +18,7 @@ COMMANDS = {
     "import": "sessionizer.commands.import_file:import_file",
     "replay": "sessionizer.commands.replay:replay",
     "retract": "sessionizer.commands.retract:retract",
+    "erase": "sessionizer.commands.erase:erase",
     "redrive": "sessionizer.commands.redrive:redrive",
     "verify": "sessionizer.commands.verify:verify",
     "doctor": "sessionizer.commands.doctor:doctor",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from collector.event import Event, from_record_lazily, to_record
 from collector.log import EventLog
 from sessionizer import profiles, sessions, views
+from sessionizer.erasures import Erasures
 from sessionizer.evidence import Read, happening, is_retraction
 from sessionizer.loading import Loader
 from sessionizer.overlay import OverlaySnapshot
@@ -37,15 +38,17 @@ class _State(NamedTuple):
     """session id → (profile id, the session)."""
 
 
-async def try_out(event: Event, snapshot: Snapshot, log: EventLog) -> views.DryRun:
+async def try_out(event: Event, snapshot: Snapshot, log: EventLog, erasures: Erasures) -> views.DryRun:
     """What would change if this event were the next in the log."""
     position = snapshot.position + 1
     stored = from_record_lazily(to_record(event))
+    await erasures.up_to(snapshot.position)
     read = Read([happening(position, stored)], [], [], position)
     if is_retraction(stored):
         read = Read([], [stored], [], position)
-    commit = await Decision(log, snapshot).of(read)
-    before, after = Loader(snapshot, log), Loader(OverlaySnapshot(snapshot, commit), log)
+    commit = await Decision(log, snapshot, erasures).of(read)
+    before = Loader(snapshot, log, erasures)
+    after = Loader(OverlaySnapshot(snapshot, commit), log, erasures)
     people_before, people_after = await _concerned(before, after, commit)
     return _difference(await _state(before, people_before), await _state(after, people_after))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.event import RETRACTION, Contact, StoredEvent, Trust, from_record_lazily
+from collector.event import ERASURE, RETRACTION, Contact, StoredEvent, Trust, from_record_lazily
 from collector.log import Stored
 from collector.runtime.clock import from_canonical
 from sessionizer.state import Key, identifier
@@ -32,6 +32,8 @@ class Happening(msgspec.Struct, gc=False):
     """16 bytes: two copies of one event (rule 1) have the same on one visitor."""
     event: StoredEvent
     key: Key
+    guarded: frozenset[str] = frozenset()
+    """Identifiers it names that an erased proof keeps from it (rule 19)."""
 
 
 class Words(NamedTuple):
@@ -111,6 +113,8 @@ def take_apart(records: Iterable[Stored]) -> Read:
             continue
         if is_retraction(event):
             retractions.append(event)
+        elif event.type == ERASURE and event.trust == Trust.SERVER:
+            continue  # `unfolding.py` folds it, alone
         else:
             happenings.append(each)
     return Read(happenings, retractions, unreadable, end)
@@ -149,6 +153,13 @@ def proves(event: StoredEvent) -> list[str]:
     if event.user_id is not None:
         names.append(identifier("user_id", event.user_id))
     return names
+
+
+def words_of(happening: Happening, retracted: Set[str], protected: Set[str]) -> Words:
+    """What an event may say, given the message ids that are retracted and the identifiers that are protected."""
+    if happening.guarded:
+        protected = protected | happening.guarded
+    return words(happening.event, happening.message_id in retracted, protected)
 
 
 def words(event: StoredEvent, retracted: bool, protected: Set[str]) -> Words:

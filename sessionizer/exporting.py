@@ -12,9 +12,9 @@ from collector.log import EventLog
 from sessionizer import profiles as profile_views
 from sessionizer import sessions as session_views
 from sessionizer import timelines, views
+from sessionizer.erasures import Erasures
 from sessionizer.loading import Loader
-from sessionizer.owners import Part, Person, World, is_its_own, person_of_part, person_of_root, profile_id
-from sessionizer.slices import own_root
+from sessionizer.owners import Part, Person, World, person_of_part, person_of_root, profile_id
 from sessionizer.state import Root, visitor_key
 from sessionizer.store import Readable
 
@@ -26,16 +26,16 @@ DEVICES, DEVICELESS = "d", "e"
 _encode = msgspec.json.Encoder().encode
 
 
-async def lines(what: str, snapshot: Readable, log: EventLog) -> AsyncIterator[bytes]:
+async def lines(what: str, snapshot: Readable, log: EventLog, erasures: Erasures | None = None) -> AsyncIterator[bytes]:
     """`profiles`, `events` or `sessions` as NDJSON, in chunks of whole lines."""
     rows: AsyncIterator[msgspec.Struct]
     match what:
         case "profiles":
-            rows = profiles(snapshot, log, "")
+            rows = profiles(snapshot, log, "", erasures)
         case "events":
-            rows = events(snapshot, log)
+            rows = events(snapshot, log, erasures)
         case "sessions":
-            rows = sessions(snapshot, log)
+            rows = sessions(snapshot, log, erasures)
         case _:
             raise ValueError(f"no export of {what!r}: profiles, events or sessions")
     chunk: list[bytes] = []
@@ -48,10 +48,12 @@ async def lines(what: str, snapshot: Readable, log: EventLog) -> AsyncIterator[b
         yield b"\n".join(chunk) + b"\n"
 
 
-async def profiles(snapshot: Readable, log: EventLog, after: str) -> AsyncIterator[views.Profile]:
+async def profiles(
+    snapshot: Readable, log: EventLog, after: str, erasures: Erasures | None = None
+) -> AsyncIterator[views.Profile]:
     """All profiles after an id, by id: the known ids that are somebody's today."""
     while page := await snapshot.roots(after, PAGE):
-        loader = Loader(snapshot, log)
+        loader = Loader(snapshot, log, erasures)
         await loader.visitors([key for _, root in page if (key := _visitor_of(root)) is not None])
         people = await loader.decide_all(_holder, [root for _, root in page])
         for _, root in page:
@@ -75,16 +77,16 @@ def _holder(world: World, root: Root) -> Person | None:
     key = _visitor_of(root)
     if key is None:
         return person_of_root(world, root)
-    part = next(
-        (part for part in world.parts[key] if is_its_own(part) and own_root(part.device, part.slice) == root), None
-    )
+    part = next(iter(world.on_their_own(key, root)), None)
     return person_of_part(world, part) if part is not None else None
 
 
-async def sessions(snapshot: Readable, log: EventLog) -> AsyncIterator[views.ExportedSession]:
+async def sessions(
+    snapshot: Readable, log: EventLog, erasures: Erasures | None
+) -> AsyncIterator[views.ExportedSession]:
     """All sessions, by (anonymous_id, started_at)."""
     async for keys in _pages(snapshot, DEVICES):
-        loader = await _loaded(snapshot, log, keys)
+        loader = await _loaded(snapshot, log, keys, erasures)
         owners = await _profile_ids(loader, keys)
         for part in _parts(loader, keys):
             for session in loader.sessions_of(part):
@@ -92,31 +94,33 @@ async def sessions(snapshot: Readable, log: EventLog) -> AsyncIterator[views.Exp
                 yield views.ExportedSession(**msgspec.structs.asdict(shown), profile_id=owners[_name(part)])
 
 
-async def events(snapshot: Readable, log: EventLog) -> AsyncIterator[views.ExportedEvent]:
+async def events(snapshot: Readable, log: EventLog, erasures: Erasures | None) -> AsyncIterator[views.ExportedEvent]:
     """All events, by (anonymous_id, timestamp, message_id); those without a device first."""
     deviceless = [key async for keys in _pages(snapshot, DEVICELESS) for key in keys]
-    ordered = await _by_time(snapshot, log, deviceless)
+    ordered = await _by_time(snapshot, log, deviceless, erasures)
     while keys := list(islice(ordered, PAGE)):
-        async for event in _events_of(snapshot, log, keys):
+        async for event in _events_of(snapshot, log, keys, erasures):
             yield event
     async for keys in _pages(snapshot, DEVICES):
-        async for event in _events_of(snapshot, log, keys):
+        async for event in _events_of(snapshot, log, keys, erasures):
             yield event
 
 
-async def _by_time(snapshot: Readable, log: EventLog, keys: list[str]) -> Iterable[str]:
+async def _by_time(snapshot: Readable, log: EventLog, keys: list[str], erasures: Erasures | None) -> Iterable[str]:
     """Keys of events without a device, by (timestamp, message_id)."""
     places = []
     for start in range(0, len(keys), PAGE):
-        loader = Loader(snapshot, log)
+        loader = Loader(snapshot, log, erasures)
         page = keys[start : start + PAGE]
         await loader.visitors(page)
         places += [(part.first, part.visitor) for part in _parts(loader, page)]
     return iter([key for _, key in sorted(places)])
 
 
-async def _events_of(snapshot: Readable, log: EventLog, keys: list[str]) -> AsyncIterator[views.ExportedEvent]:
-    loader = await _loaded(snapshot, log, keys)
+async def _events_of(
+    snapshot: Readable, log: EventLog, keys: list[str], erasures: Erasures | None
+) -> AsyncIterator[views.ExportedEvent]:
+    loader = await _loaded(snapshot, log, keys, erasures)
     await loader.refs(keys)
     owners = await _profile_ids(loader, keys)
     entries = [
@@ -137,8 +141,8 @@ async def _pages(snapshot: Readable, prefix: str) -> AsyncIterator[list[str]]:
         after = keys[-1]
 
 
-async def _loaded(snapshot: Readable, log: EventLog, keys: list[str]) -> Loader:
-    loader = Loader(snapshot, log)
+async def _loaded(snapshot: Readable, log: EventLog, keys: list[str], erasures: Erasures | None) -> Loader:
+    loader = Loader(snapshot, log, erasures)
     await loader.visitors(keys)
     await loader.sessions(keys)
     return loader

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 
 from sessionizer import sessions, slices, summaries
-from sessionizer.evidence import Happening, Words, words
+from sessionizer.evidence import Happening, Words, words_of
 from sessionizer.state import Refs, Session, Slice, VisitorChange
 
 MAX_CHUNK = 256
@@ -36,9 +36,14 @@ def insert(
 
     False when it cannot be done here; what was changed by then is of no use, and the visitor must be folded again.
     """
-    said = words(happening.event, happening.message_id in retracted, protected)
+    said = words_of(happening, retracted, protected)
     part = _slice_for(around, happening)
-    if part is None or not _moves_no_cut(part, said) or not _refer(change, around, happening):
+    if (
+        part is None
+        or not _past_cuts(change, part, happening)
+        or not _moves_no_cut(part, said)
+        or not _refer(change, around, happening)
+    ):
         return False
     slices.index(change, part, happening, retracted)
     engaged_ms = summaries.engaged_ms_of(happening)
@@ -65,6 +70,12 @@ def _slice_for(around: Surroundings, happening: Happening) -> Slice | None:
     if before is not None and (happening.key < before.last or not before.ended):
         return before
     return after
+
+
+def _past_cuts(change: VisitorChange, part: Slice, happening: Happening) -> bool:
+    """Whether the slice and the event are both later than any cut that erasures left."""
+    cuts = change.record.cuts
+    return not cuts or min(happening.t, part.first[0]) > cuts[-1].t
 
 
 def _moves_no_cut(part: Slice, said: Words) -> bool:

@@ -1,10 +1,12 @@
 """Loads of the store and the log what an ownership decision turns out to need, until it can be made."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable
+from itertools import accumulate
 from typing import TypeVar
 
 from collector.log import EventLog, Stored
-from sessionizer.evidence import Happening, take_apart, words
+from sessionizer.erasures import Erasures
+from sessionizer.evidence import Happening, take_apart, words_of
 from sessionizer.owners import MarksOf, Missing, Part, World
 from sessionizer.state import Refs, Session, Visitor, identifier, place
 from sessionizer.store import Readable
@@ -16,13 +18,17 @@ Answer = TypeVar("Answer")
 class Loader:
     """A growing `World` over one snapshot."""
 
-    def __init__(self, snapshot: Readable, log: EventLog) -> None:
+    def __init__(self, snapshot: Readable, log: EventLog, erasures: Erasures | None = None) -> None:
         self.snapshot = snapshot
         self.world = World()
         self.records: dict[str, Visitor] = {}
         self._log = log
+        self._erasures = erasures
         self._refs: dict[str, list[Refs]] = {}
-        self._sessions: dict[str, list[Session]] = {}
+        self._starts: dict[str, dict[int, int]] = {}
+        """visitor → slice number → how many events come before it."""
+        self._sessions: dict[str, dict[int, list[Session]]] = {}
+        """visitor → slice number → its sessions, in order."""
 
     async def decide(self, decision: Callable[..., Answer], *arguments: Hashable) -> Answer:
         """`decision(world, *arguments)`, asked again after each load until nothing is missing."""
@@ -89,19 +95,38 @@ class Loader:
         closed = await self.snapshot.sessions(older) if older else {}
         for key in wanted:
             last = self.records[key].session
-            self._sessions[key] = [*closed.get(key, ()), *([last] if last is not None else [])]
+            by_slice = self._sessions[key] = {}
+            for session in (*closed.get(key, ()), *([last] if last is not None else [])):
+                by_slice.setdefault(session.slice, []).append(session)
 
     def sessions_of(self, part: Part) -> list[Session]:
         """The sessions of one slice, in order; load them first."""
-        return [session for session in self._sessions[part.visitor] if session.slice == part.slice.number]
+        return self._sessions[part.visitor].get(part.slice.number, [])
 
     def events_of(self, part: Part) -> list[tuple[int, int]]:
         """(t, log position) of one slice's events, in order; load the refs first."""
-        start = sum(each.slice.events for each in self.world.parts[part.visitor] if each.slice.first < part.slice.first)
-        times = [t for refs in self._refs[part.visitor] for t in refs.times]
-        positions = [position for refs in self._refs[part.visitor] for position in refs.positions]
+        start = self._start_of(part)
         end = start + part.slice.events
-        return list(zip(times[start:end], positions[start:end], strict=True))
+        found: list[tuple[int, int]] = []
+        before = 0
+        for refs in self._refs[part.visitor]:
+            after = before + len(refs)
+            if after > start and before < end:
+                inside = slice(max(0, start - before), end - before)
+                found += zip(refs.times[inside], refs.positions[inside], strict=True)
+            before = after
+        return found
+
+    def _start_of(self, part: Part) -> int:
+        """How many events of its visitor come before a slice."""
+        starts = self._starts.get(part.visitor)
+        if starts is None:
+            parts = self.world.parts[part.visitor]
+            counts = accumulate((each.slice.events for each in parts), initial=0)
+            starts = self._starts[part.visitor] = {
+                each.slice.number: count for each, count in zip(parts, counts, strict=False)
+            }
+        return starts[part.slice.number]
 
     def ids_of(self, key: str) -> list[bytes]:
         """The 16-byte ids of a visitor's events, in order; load the refs first."""
@@ -121,6 +146,9 @@ class Loader:
         part = self.world.part(question.visitor, question.number)
         name = identifier(*question.contact)
         happenings = await self.happenings(part)
+        if self._erasures is not None:
+            await self._erasures.up_to(self.snapshot.position)
+            self._erasures.guard(happenings)
         retracted = await self.snapshot.retracted({each.message_id for each in happenings})
         protected = await self.snapshot.protected([name])
         return [
@@ -128,6 +156,6 @@ class Loader:
             for each in happenings
             if any(
                 (contact.type, contact.value) == question.contact
-                for contact in words(each.event, each.message_id in retracted, protected).contacts
+                for contact in words_of(each, retracted, protected).contacts
             )
         ]

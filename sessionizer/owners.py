@@ -64,10 +64,26 @@ class World:
         self.marks: dict[MarksOf, list[Place]] = {}
         self._owners: dict[tuple[str, int], str | None] = {}
         self._people: dict[Root, Person | None] = {}
+        self._numbered: dict[str, dict[int, Part]] = {}
+        self._own: dict[str, dict[Root, list[Part]]] = {}
+        self._marks: dict[Contact, list[tuple[str, Part, Seen]]] = {}
 
     def part(self, visitor: str, number: int) -> Part:
         """The slice of a loaded visitor with this number."""
-        return next(part for part in self.parts[visitor] if part.slice.number == number)
+        numbered = self._numbered.get(visitor)
+        if numbered is None:
+            numbered = self._numbered[visitor] = {part.slice.number: part for part in self.parts[visitor]}
+        return numbered[number]
+
+    def on_their_own(self, visitor: str, root: Root) -> list[Part]:
+        """The slices of a loaded visitor that name nobody and have this root of their own: one, but for odd ids."""
+        own = self._own.get(visitor)
+        if own is None:
+            own = self._own[visitor] = {}
+            for part in self.parts[visitor]:
+                if is_its_own(part):
+                    own.setdefault(own_root(part.device, part.slice), []).append(part)
+        return own.get(root, [])
 
     def parts_naming(self, name: str) -> Iterable[Part]:
         """Every slice of every visitor that names an identifier somewhere."""
@@ -112,11 +128,13 @@ def contacts_by_strength(part: Slice) -> list[tuple[Contact, Seen]]:
 def marks_on(world: World, contact: Contact) -> list[tuple[str, Part, Seen]]:
     """The slices with a user that carry a contact, and that user (rule 8)."""
     kind, value = contact
-    return [
-        (part.slice.user, part, part.slice.contacts[kind][value])
-        for part in world.parts_naming(identifier(kind, value))
-        if part.slice.user is not None and value in part.slice.contacts.get(kind, ())
-    ]
+    if contact not in world._marks:
+        world._marks[contact] = [
+            (part.slice.user, part, part.slice.contacts[kind][value])
+            for part in world.parts_naming(identifier(kind, value))
+            if part.slice.user is not None and value in part.slice.contacts.get(kind, ())
+        ]
+    return world._marks[contact]
 
 
 def contact_owner(world: World, contact: Contact, at: Place | None) -> str | None:
@@ -283,12 +301,7 @@ def person_of_part(world: World, part: Part) -> Person:
 def _nobody_else(world: World, part: Part) -> Person:
     """Rule 11. Two slices of one device that begin with one message id, from two senders, share their root."""
     root = own_root(part.device, part.slice)
-    parts = [
-        other
-        for other in world.parts[part.visitor]
-        if is_its_own(other) and own_root(other.device, other.slice) == root
-    ]
-    return Person(root, parts, [], [])
+    return Person(root, world.on_their_own(part.visitor, root), [], [])
 
 
 def is_its_own(part: Part) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from collector.erasure import Hasher
 from collector.event import Event
 from collector.log import EventLog
 from sessionizer import dry_run, explaining, exporting, profiles, sessions, timelines
 from sessionizer.as_of import AsOfSnapshot
+from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.finding import find
 from sessionizer.loading import Loader
 from sessionizer.reading import BadCursor, Who
@@ -27,15 +29,20 @@ LOOK_AGAIN_S = 0.25
 class FoldedPeople:
     """`reading.People` over a store and the log it was folded from."""
 
-    def __init__(self, store: ProfileStore, log: EventLog) -> None:
+    def __init__(self, store: ProfileStore, log: EventLog, hasher: Hasher = UNKEYED) -> None:
         self._store = store
         self._log = log
+        self.erasures = Erasures(log, hasher)
 
     @asynccontextmanager
-    async def _loader(self, as_of_ms: int | None = None) -> AsyncIterator[Loader]:
+    async def loader(self, as_of_ms: int | None = None) -> AsyncIterator[Loader]:
+        """What the store says, now or as of a moment, for decisions that are none of the readers' questions."""
         async with self._store.snapshot() as snapshot:
-            then = AsOfSnapshot(snapshot, self._log, as_of_ms) if as_of_ms is not None else snapshot
-            yield Loader(then, self._log)
+            if as_of_ms is None:
+                yield Loader(snapshot, self._log, self.erasures)
+            else:
+                then = AsOfSnapshot(snapshot, self._log, as_of_ms, self.erasures)
+                yield Loader(then, self._log, self.erasures)
 
     async def position(self) -> int:
         return await self._store.position()
@@ -53,7 +60,7 @@ class FoldedPeople:
             await self._store.wait(min(left_s, LOOK_AGAIN_S), heard)
 
     async def profile(self, who: Who, *, as_of_ms: int | None = None) -> Profile | None:
-        async with self._loader(as_of_ms) as loader:
+        async with self.loader(as_of_ms) as loader:
             person = await find(loader, who)
             return profiles.show(person) if person is not None else None
 
@@ -68,7 +75,7 @@ class FoldedPeople:
         as_of_ms: int | None = None,
     ) -> Timeline | None:
         after = read_cursor(cursor, timelines.Cursor)
-        async with self._loader(as_of_ms) as loader:
+        async with self.loader(as_of_ms) as loader:
             person = await find(loader, who)
             if person is None:
                 return None
@@ -85,7 +92,7 @@ class FoldedPeople:
         as_of_ms: int | None = None,
     ) -> SessionPage | None:
         after = read_cursor(cursor, timelines.Cursor)
-        async with self._loader(as_of_ms) as loader:
+        async with self.loader(as_of_ms) as loader:
             person = await find(loader, who)
             if person is None:
                 return None
@@ -107,19 +114,19 @@ class FoldedPeople:
             )
 
     async def identity(self, who: Who) -> Identity | None:
-        async with self._loader() as loader:
+        async with self.loader() as loader:
             person = await find(loader, who)
             return await explaining.explain(loader, person) if person is not None else None
 
     async def dry_run(self, event: Event) -> DryRun:
         async with self._store.snapshot() as snapshot:
-            return await dry_run.try_out(event, snapshot, self._log)
+            return await dry_run.try_out(event, snapshot, self._log, self.erasures)
 
     async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
         after = read_cursor(cursor, str) or ""
         async with self._store.snapshot() as snapshot:
             found: list[Profile] = []
-            async for profile in exporting.profiles(snapshot, self._log, after):
+            async for profile in exporting.profiles(snapshot, self._log, after, self.erasures):
                 found.append(profile)
                 if len(found) > limit:
                     break
@@ -128,13 +135,23 @@ class FoldedPeople:
 
     async def export(self, what: str) -> AsyncGenerator[bytes, None]:
         async with self._store.snapshot() as snapshot:
-            async for chunk in exporting.lines(what, snapshot, self._log):
+            async for chunk in exporting.lines(what, snapshot, self._log, self.erasures):
                 yield chunk
 
     async def counts(self) -> dict[str, int]:
         async with self._store.snapshot() as snapshot:
             counted = await snapshot.counts()
         return {name: counted.get(name, 0) for name in ("stored", "duplicate", "retraction", "quarantined")}
+
+    async def traceless(self) -> int:
+        """The log position of the last erasure of which no trace is left in the store's files; 0 for none."""
+        async with self._store.snapshot() as snapshot:
+            return (await snapshot.counts()).get("traceless", 0)
+
+    async def suppressed(self) -> list[int]:
+        """Log positions of events of erased people that reached the log all the same."""
+        async with self._store.snapshot() as snapshot:
+            return await snapshot.suppressed()
 
     async def size(self, what: str) -> int:
         async with self._store.snapshot() as snapshot:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sessionizer import late, slices
 from sessionizer.evidence import Happening
 from sessionizer.owners import profile_id
-from sessionizer.state import Refs, Session, Slice, Visitor, VisitorChange, visitor_key
+from sessionizer.state import Cut, Refs, Session, Slice, Visitor, VisitorChange, visitor_key
 
 MANY = 5000
 """Searches in columns of ids, from which on a set of all of them is faster."""
@@ -117,10 +117,10 @@ def extend(key: str, happenings: Sequence[Happening], known: Known) -> VisitorCh
     return change
 
 
-def refold(happenings: Iterable[Happening], known: Known) -> VisitorChange:
-    """Fold a visitor again, from all its events."""
+def refold(happenings: Iterable[Happening], known: Known, cuts: Sequence[Cut] = ()) -> VisitorChange:
+    """Fold a visitor again, from all its events, with the cuts that erasures left."""
     ordered = sorted(happenings, key=lambda each: each.key)
-    return slices.fold(ordered[0].device, ordered, known.retracted, known.protected)
+    return slices.fold(ordered[0].device, ordered, known.retracted, known.protected, cuts)
 
 
 def roots(changes: Iterable[VisitorChange]) -> dict[str, tuple[str, ...]]:

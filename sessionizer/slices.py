@@ -6,20 +6,42 @@ Property tests hold all three equal. All are pure.
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence, Set
+from operator import attrgetter
 
 from sessionizer import sessions, summaries
-from sessionizer.evidence import Happening, Words, named, proves, words
-from sessionizer.state import CHUNK, Refs, Root, Session, Slice, Touch, Visitor, VisitorChange, identifier, visitor_key
+from sessionizer.evidence import Happening, Words, named, proves, words_of
+from sessionizer.state import (
+    CHUNK,
+    Cut,
+    Key,
+    Refs,
+    Root,
+    Session,
+    Slice,
+    Touch,
+    Visitor,
+    VisitorChange,
+    identifier,
+    visitor_key,
+)
+
+_time = attrgetter("t")
 
 
 def fold(
-    device: str | None, happenings: Sequence[Happening], retracted: Set[str], protected: Set[str]
+    device: str | None,
+    happenings: Sequence[Happening],
+    retracted: Set[str],
+    protected: Set[str],
+    cuts: Sequence[Cut] = (),
 ) -> VisitorChange:
     """Everything about one visitor, from all its events in order. Events with a retracted message id name nobody."""
-    told = [(each, words(each.event, each.message_id in retracted, protected)) for each in happenings]
+    told = [(each, words_of(each, retracted, protected)) for each in happenings]
     change = start(device, happenings[0])
-    for stretch in _cut_by_user(told):
+    change.record.cuts = list(cuts)
+    for stretch in _cut_by_user(told, cut_before(happenings, cuts)):
         has_user = any(said.user is not None for _, said in stretch)
         parts = [stretch] if has_user else list(_cut_by_email(stretch))
         label = None
@@ -44,10 +66,14 @@ def fold(
 def append(change: VisitorChange, happening: Happening, retracted: Set[str], protected: Set[str]) -> bool:
     """Add an event that comes after all of the visitor's others, in place.
 
-    False, and nothing changed, when it would take something back: a login whose slice had been cut by e-mail.
+    False, and nothing changed, when it would take something back: a login whose slice had been cut by e-mail; or when
+    an erasure left a cut that is still to come.
     """
-    said = words(happening.event, happening.message_id in retracted, protected)
     current = change.record.slice
+    cuts = change.record.cuts
+    if cuts and current is not None and current.last[0] <= cuts[-1].t:
+        return False
+    said = words_of(happening, retracted, protected)
     if current is None or current.ended or (said.label is not None and current.label not in (None, said.label)):
         _open_slice(change, happening, label=said.label, cut_by_email=False)
     elif current.user is None:
@@ -75,12 +101,26 @@ def start(device: str | None, first: Happening) -> VisitorChange:
     )
 
 
-def _cut_by_user(told: Sequence[tuple[Happening, Words]]) -> Iterator[list[tuple[Happening, Words]]]:
-    """Rule 6: before an event that names another user, and after a reset."""
+def cut_before(happenings: Sequence[Happening], cuts: Sequence[Cut]) -> set[int]:
+    """The indices of the events before which erasures left a cut."""
+    found = set()
+    for cut in cuts:
+        at = bisect_left(happenings, cut.t, key=_time)
+        if cut.after:
+            same = range(at, bisect_right(happenings, cut.t, key=_time))
+            at = next((index + 1 for index in same if happenings[index].id == cut.after), at)
+        found.add(at)
+    return found
+
+
+def _cut_by_user(told: Sequence[tuple[Happening, Words]], cuts: Set[int]) -> Iterator[list[tuple[Happening, Words]]]:
+    """Rule 6: before an event that names another user, and after a reset; and where an erasure left a cut."""
     stretch: list[tuple[Happening, Words]] = []
     label: str | None = None
-    for each, said in told:
-        if stretch and (stretch[-1][1].reset or (said.label is not None and label not in (None, said.label))):
+    for index, (each, said) in enumerate(told):
+        if stretch and (
+            index in cuts or stretch[-1][1].reset or (said.label is not None and label not in (None, said.label))
+        ):
             yield stretch
             stretch, label = [], None
         stretch.append((each, said))
@@ -227,9 +267,7 @@ def note_roots(change: VisitorChange) -> None:
 
 def note_roots_of(change: VisitorChange, part: Slice) -> None:
     """Note the roots one slice may give a profile."""
-    for root in roots_of(change.record.device, part):
-        if root not in change.roots:
-            change.roots.append(root)
+    change.roots.update(roots_of(change.record.device, part))
 
 
 def roots_of(device: str | None, part: Slice) -> list[Root]:
@@ -251,7 +289,12 @@ def names_of(part: Slice) -> set[str]:
 
 def own_root(device: str | None, part: Slice) -> Root:
     """The root of a slice nobody else has a claim to (rule 11)."""
-    _, message_id, source, server = part.first
+    return root_of_first(device, part.first)
+
+
+def root_of_first(device: str | None, first: Key) -> Root:
+    """The same, from the place of the slice's first event."""
+    _, message_id, source, server = first
     if device is not None:
         return ("device", device, message_id)
     return ("event", source, "server" if server else "", message_id)

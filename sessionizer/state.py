@@ -221,6 +221,15 @@ class Session(Packed):
     purchases: Purchases = msgspec.field(default_factory=Purchases)
 
 
+class Cut(Packed):
+    """Where a device's slices stay apart although what stood between them was erased (rule 19)."""
+
+    t: int
+    """Before the first event at or after this time (ms) …"""
+    after: bytes = b""
+    """… but after the event with this id, where that one is at this very time."""
+
+
 class Visitor(Packed):
     """What is kept of a visitor, ready for its next event."""
 
@@ -237,6 +246,8 @@ class Visitor(Packed):
     session: Session | None = None
     received: str = ""
     """The latest `received_at` of its events: from then on, its past is its present."""
+    cuts: list[Cut] = []
+    """In order."""
 
 
 class VisitorChange(msgspec.Struct, kw_only=True):
@@ -254,7 +265,7 @@ class VisitorChange(msgspec.Struct, kw_only=True):
     """Sessions that became part of another."""
     index: dict[str, bool] = {}
     """identifier → proves; after a refold all of them, else those that may be new."""
-    roots: list[Root] = []
+    roots: set[Root] = set()
     """Roots whose profile ids may have been handed out from now on."""
 
 

@@ -10,19 +10,24 @@ from collections.abc import Collection, Set
 
 import msgspec
 
+from collector.erasure import Hasher, WrongKey, is_erasure_record, read_erased
 from collector.event import StoredEvent
 from collector.log import CorruptRecord, EventLog, LogUnavailable, Stored
 from sessionizer import pipeline
+from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.evidence import Happening, Read, message_hash, named, proves, take_apart
 from sessionizer.pipeline import Known, Near
-from sessionizer.state import VisitorChange
+from sessionizer.state import Cut, VisitorChange
 from sessionizer.store import Commit, Conflict, ProfileStore, Snapshot, StoreUnavailable
+from sessionizer.unfolding import Unfolding
 
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
 """Events a commit; more gain nothing, and a crash repeats at most this many."""
 LOOK_AGAIN_S = 1.0
+TRACE_RETRY_S = 0.2
+"""How long to wait for readers of an older state, who keep erased rows in the WAL."""
 HASH_BYTES = 8
 
 
@@ -37,10 +42,13 @@ _read_retraction = msgspec.json.Decoder(_Retractions).decode
 class Worker:
     """Folds one log into one store."""
 
-    def __init__(self, log: EventLog, store: ProfileStore, *, batch: int = BATCH) -> None:
+    def __init__(self, log: EventLog, store: ProfileStore, *, batch: int = BATCH, hasher: Hasher = UNKEYED) -> None:
         self._log = log
         self._store = store
         self._batch = batch
+        self._erasures = Erasures(log, hasher)
+        self._traceless = False
+        """Nothing erased is left in the store's files, as far as we know."""
         self._careful = 0
         """How many of the next events to fold one by one, after a batch that failed."""
 
@@ -61,33 +69,50 @@ class Worker:
         return total
 
     async def step(self, wait_s: float) -> int:
-        """Fold the next batch, waiting up to `wait_s` for one; the number of records."""
+        """Fold the next batch, waiting up to `wait_s` for one; the number of records. Raises WrongKey."""
         after = await self._store.position()
         try:
-            records = await self._log.read(0, after, 1 if self._careful else self._batch, wait_s)
+            records = await self._log.read(
+                0, after, 1 if self._careful else self._batch, wait_s if self._traceless else 0.0
+            )
         except CorruptRecord as error:
             await self._one_by_one(after, error.position, error)
             return 1
         if not records:
-            return 0
+            return await self._leave_no_trace(wait_s)
+        records = _up_to_erasure(records)
         try:
             await self._fold(after, records)
             self._careful = max(0, self._careful - 1)
         except Conflict:
             return 1  # somebody else moved the position: look again from there
-        except (StoreUnavailable, LogUnavailable):
+        except (StoreUnavailable, LogUnavailable, WrongKey):
             raise
         except Exception as error:  # noqa: BLE001 - one event must not stop all others; it is set aside with its reason
             await self._one_by_one(after, records[0].position, error)
         return len(records)
 
     async def _fold(self, after: int, records: list[Stored]) -> None:
-        read = take_apart(records)
+        await self._erasures.up_to(after)
+        erases = is_erasure_record(records[0].body)
         async with self._store.snapshot() as snapshot:
             if snapshot.position != after:
                 raise Conflict("the position moved")
-            commit = await Decision(self._log, snapshot).of(read)
+            if erases:
+                commit = await Unfolding(self._log, snapshot, self._erasures).of(read_erased(records[0]))
+            else:
+                commit = await Decision(self._log, snapshot, self._erasures).of(take_apart(records))
         await self._store.commit(commit)
+        if erases:
+            self._traceless = False
+
+    async def _leave_no_trace(self, wait_s: float) -> int:
+        """With nothing left to fold, see to it that what was erased is in no file; 0, the number of records."""
+        if not self._traceless:
+            self._traceless = await self._store.leave_no_trace()
+            if not self._traceless:
+                await asyncio.sleep(min(wait_s, TRACE_RETRY_S))
+        return 0
 
     async def _one_by_one(self, after: int, first: int, error: Exception) -> None:
         """After a batch that failed, fold its events one by one; set aside the one that fails alone, and go on.
@@ -105,18 +130,30 @@ class Worker:
         await self._store.commit(commit)
 
 
+def _up_to_erasure(records: list[Stored]) -> list[Stored]:
+    """What comes before the first erasure; the erasure alone, if it comes first."""
+    if is_erasure_record(records[0].body):
+        return records[:1]
+    at = next((at for at, record in enumerate(records) if is_erasure_record(record.body)), len(records))
+    return records[:at]
+
+
 class Decision:
     """One batch against one snapshot: loads what `pipeline` needs to know, and gathers what it decides."""
 
-    def __init__(self, log: EventLog, snapshot: Snapshot) -> None:
+    def __init__(self, log: EventLog, snapshot: Snapshot, erasures: Erasures) -> None:
         self._log = log
         self._snapshot = snapshot
+        self._erasures = erasures
+        self._cuts: dict[str, list[Cut]] = {}
+        """What erasures left on the visitors whose histories were loaded."""
 
     async def of(self, read: Read) -> Commit:
         commit = Commit(expected=self._snapshot.position, position=read.end)
         commit.quarantined += read.unreadable
-        known = await self._load(read.happenings)
-        batch = pipeline.sort(read.happenings, known)
+        happenings = self._suppress(read.happenings, commit)
+        known = await self._load(happenings)
+        batch = pipeline.sort(happenings, known)
         fresh = batch.fresh
         retracted = await self._retract(read.retractions, commit)
         forced = await self._visitors_of(retracted)
@@ -138,8 +175,21 @@ class Decision:
             "duplicate": len(batch.duplicates) + len(read.retractions) - len(commit.retraction_events),
             "retraction": len(commit.retraction_events),
             "quarantined": len(read.unreadable),
+            "suppressed": len(commit.suppressed),
         }
         return commit
+
+    def _suppress(self, happenings: list[Happening], commit: Commit) -> list[Happening]:
+        """Leave out what is of people who were erased (rule 19)."""
+        self._erasures.guard(happenings)
+        against = self._erasures.against
+        if not against:
+            return happenings
+        kept = [each for each in happenings if not against.takes(each.event, each.position)]
+        if len(kept) < len(happenings):
+            left = {each.position for each in kept}
+            commit.suppressed = [each.position for each in happenings if each.position not in left]
+        return kept
 
     async def _load(self, happenings: list[Happening]) -> Known:
         keys = {pipeline.key_of(each) for each in happenings}
@@ -232,7 +282,9 @@ class Decision:
         identifiers = {name for history in histories.values() for each in history for name in named(each.event)}
         protected = await self._snapshot.protected(identifiers) | known.protected
         known = known._replace(protected=protected - lost)
-        return [pipeline.refold(history, known) for history in histories.values() if history]
+        return [
+            pipeline.refold(history, known, self._cuts.get(key, ())) for key, history in histories.items() if history
+        ]
 
     async def _retracted_of(self, histories: dict[str, list[Happening]]) -> set[str]:
         return await self._snapshot.retracted({each.message_id for history in histories.values() for each in history})
@@ -242,13 +294,16 @@ class Decision:
         visitors = await self._snapshot.visitors(keys)
         chunks = await self._snapshot.chunks([key for key, record in visitors.items() if record.spilled])
         histories = {key: list(fresh.get(key, ())) for key in keys}
+        self._cuts |= {key: record.cuts for key, record in visitors.items() if record.cuts}
         positions = [
             position
             for key, record in visitors.items()
             for refs in (*chunks.get(key, ()), record.tail)
             for position in refs.positions
         ]
-        for each in take_apart(await self._log.fetch(positions)).happenings:
+        found = take_apart(await self._log.fetch(positions)).happenings
+        self._erasures.guard(found)
+        for each in found:
             histories[pipeline.key_of(each)].append(each)
         return histories
 

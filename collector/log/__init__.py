@@ -6,6 +6,9 @@ What must live here: durability and order. What must not: any idea of what a rec
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+LATEST = 2**63 - 1
+"""After every position there can be: where what is yet to be appended stands."""
+
 
 class Record(NamedTuple):
     """What is appended: opaque bytes, and the key that decides the partition (the visitor's id)."""
@@ -47,6 +50,22 @@ class EventLog(Protocol):
 
         Returns once every record survives a power cut. Concurrent appends share one sync (group commit). A cancelled
         caller's records may or may not be kept. Raises LogUnavailable.
+        """
+        ...
+
+    async def append_marked(self, records: Sequence[Record]) -> int:
+        """The same, and the last of them is found again by `marked` without reading the log through."""
+        ...
+
+    async def marked(self, after: int = 0) -> list[Stored]:
+        """The marked records after a position, in order. Raises CorruptRecord."""
+        ...
+
+    async def erase(self, positions: Sequence[int]) -> int:
+        """Remove the records at these positions for good; how many there were. Idempotent.
+
+        A later read gives the same records less the erased ones. On return no byte of them is in the log's files, or
+        LogUnavailable is raised: erase again. A position is never given twice.
         """
         ...
 
@@ -105,6 +124,10 @@ class RefusedEvents(Protocol):
 
     async def settle(self, refusal_ids: Sequence[int]) -> None:
         """Forget these: they were driven in again, or given up."""
+        ...
+
+    async def erase(self, refusal_ids: Sequence[int]) -> None:
+        """Forget these, and leave no byte of them in the file. Raises LogUnavailable when that cannot be: try again."""
         ...
 
     async def close(self) -> None: ...

@@ -19,6 +19,8 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self._records: list[tuple[int, bytes, int]] = []
+        self._last = 0
+        self._marked: list[int] = []
         self._signal = Signal()
         self._closed = False
 
@@ -28,8 +30,22 @@ class MemoryLog:
         first = self._end() + 1
         self._records += [(first + i, each.body, zlib.crc32(each.body)) for i, each in enumerate(records)]
         if records:
+            self._last = first + len(records) - 1
             self._signal.ring()
         return self._end()
+
+    async def append_marked(self, records: Sequence[Record]) -> int:
+        end = await self.append(records)
+        self._marked.append(end)
+        return end
+
+    async def marked(self, after: int = 0) -> list[Stored]:
+        return await self.fetch([each for each in self._marked if each > after])
+
+    async def erase(self, positions: Sequence[int]) -> int:
+        wanted, before = set(positions), len(self._records)
+        self._records = [each for each in self._records if each[0] not in wanted]
+        return before - len(self._records)
 
     async def read(self, partition: int, after: int, limit: int, wait_s: float = 0.0) -> list[Stored]:
         if partition not in range(self.partitions):
@@ -63,7 +79,7 @@ class MemoryLog:
         self._closed = True
 
     def _end(self) -> int:
-        return self._records[-1][0] if self._records else 0
+        return self._last
 
 
 def _position(record: tuple[int, bytes, int]) -> int:
@@ -106,6 +122,9 @@ class MemoryRefused:
         return found[:limit]
 
     async def settle(self, refusal_ids: Sequence[int]) -> None:
+        self._forget(set(refusal_ids))
+
+    async def erase(self, refusal_ids: Sequence[int]) -> None:
         self._forget(set(refusal_ids))
 
     async def close(self) -> None:

@@ -14,7 +14,16 @@ from typing import Any, Self, TypeVar
 from collector.log import LogUnavailable, Refusal
 from collector.runtime.clock import now_ms
 from collector.runtime.folder import Lock
-from collector.runtime.sqlite import Connection, close_all, connect, migrate, migrations, schema_version, transaction
+from collector.runtime.sqlite import (
+    Connection,
+    close_all,
+    connect,
+    leave_no_trace,
+    migrate,
+    migrations,
+    schema_version,
+    transaction,
+)
 
 T = TypeVar("T")
 
@@ -114,6 +123,12 @@ class SqliteRefused:
     async def settle(self, refusal_ids: Sequence[int]) -> None:
         await self._run(self._settle, json.dumps(list(refusal_ids)))
 
+    async def erase(self, refusal_ids: Sequence[int]) -> None:
+        await self._run(self._settle, json.dumps(list(refusal_ids)))
+        await self._run(_rewrite)
+        if not await self._run(leave_no_trace):
+            raise LogUnavailable("somebody is reading the refused events; their traces stay until nobody is")
+
     async def close(self) -> None:
         if self._closed:
             return
@@ -152,6 +167,11 @@ class SqliteRefused:
         with transaction(db):
             freed = sum(size for (size,) in db.execute(_SETTLE, (refusal_ids,)).fetchall())
         self._total_bytes -= freed
+
+
+def _rewrite(db: sqlite3.Connection) -> None:
+    """Write the file anew: pages that were split or joined may hold copies of rows that are gone."""
+    db.execute("/* SqliteRefused.erase */ vacuum")
 
 
 def _oldest_beyond(db: sqlite3.Connection, excess_bytes: int) -> tuple[int, int]:

@@ -21,7 +21,16 @@ from typing import NamedTuple, Self, TypeVar
 from collector.log import CorruptRecord, LogUnavailable, Record, Stored
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
-from collector.runtime.sqlite import Connection, close_all, connect, migrate, migrations, schema_version, transaction
+from collector.runtime.sqlite import (
+    Connection,
+    close_all,
+    connect,
+    leave_no_trace,
+    migrate,
+    migrations,
+    schema_version,
+    transaction,
+)
 
 T = TypeVar("T")
 
@@ -45,14 +54,27 @@ LAST_RETRY_S = 10.0
 _INSERT = "/* SqliteLog.append */ insert into records (position, body, crc) values (?, ?, ?)"
 _READ = (
     "/* SqliteLog.read */ select position, body, crc from records"
-    " where position > :after order by position limit :limit"
+    " where position > :after and crc >= 0 order by position limit :limit"
 )
 _FETCH = (
     "/* SqliteLog.fetch */ select position, body, crc from records"
-    " where position in (select value from json_each(?)) order by position"
+    " where position in (select value from json_each(?)) and crc >= 0 order by position"
 )
 _END = "/* SqliteLog.end */ select coalesce(max(position), 0) from records"
-_COUNT = "/* SqliteLog.count */ select count(*) from records"
+_MARK = "/* SqliteLog.append_marked */ insert into marked (position) values (?)"
+_MARKED = (
+    "/* SqliteLog.marked */ select position, body, crc from records"
+    " where position in (select position from marked where position > ?) and crc >= 0 order by position"
+)
+_ERASE = (
+    "/* SqliteLog.erase */ update records set body = zeroblob(length(body)), crc = "
+    "case when crc < 0x80 then -0x80 when crc < 0x8000 then -0x8000 when crc < 0x800000 then -0x800000"
+    " when crc < 0x80000000 then -0x80000000 else -0x800000000000 end"
+    " where position in (select value from json_each(?)) and crc >= 0"
+)
+"""Zeros of the same length, in place: nothing is moved, so no copy of anything is left in a page's free space, and the
+position stays taken. A negative checksum, as wide as the one before, marks the row."""
+_COUNT = "/* SqliteLog.count */ select count(*) from records where crc >= 0"
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +84,8 @@ class _Append(NamedTuple):
 
     rows: list[tuple[bytes, int]]
     answer: asyncio.Future[int]
+    marked: bool = False
+    """The last record is to be found without reading the log through."""
 
     def refuse(self, why: str) -> None:
         if not self.answer.done():
@@ -136,6 +160,12 @@ class SqliteLog:
     # ---- appending
 
     async def append(self, records: Sequence[Record]) -> int:
+        return await self._append(records, marked=False)
+
+    async def append_marked(self, records: Sequence[Record]) -> int:
+        return await self._append(records, marked=True)
+
+    async def _append(self, records: Sequence[Record], *, marked: bool) -> int:
         if self._closed or self._writing is None:
             raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
         if self._trouble is not None:
@@ -143,7 +173,7 @@ class SqliteLog:
         if not records:
             return self._end
         rows = [(record.body, zlib.crc32(record.body)) for record in records]
-        mine = _Append(rows, asyncio.get_running_loop().create_future())
+        mine = _Append(rows, asyncio.get_running_loop().create_future(), marked)
         self._waiting.append(mine)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_in_groups(self._writing), name="log group commit")
@@ -161,7 +191,7 @@ class SqliteLog:
 
     async def _commit(self, writing: Connection, group: list[_Append]) -> None:
         try:
-            ends = await writing.run(_insert, self._end + 1, [each.rows for each in group])
+            ends = await writing.run(_insert, self._end + 1, group)
         except sqlite3.Error as error:
             self._stop_appending(writing, error)
         else:
@@ -180,6 +210,23 @@ class SqliteLog:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.refuse(why)
+
+    # ---- erasing
+
+    async def erase(self, positions: Sequence[int]) -> int:
+        if self._closed or self._writing is None:
+            raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
+        try:
+            count = await self._writing.run(_erase, json.dumps(list(positions)))
+            clean = await self._writing.run(leave_no_trace)
+        except sqlite3.Error as error:
+            raise LogUnavailable(f"the log cannot be erased from: {error}") from error
+        if not clean:
+            raise LogUnavailable("somebody is reading an older state of the log; traces stay until they are done")
+        return count
+
+    async def marked(self, after: int = 0) -> list[Stored]:
+        return await self._read(_select, _MARKED, (after,))
 
     # ---- trouble and recovery
 
@@ -276,17 +323,25 @@ async def _open_reader(path: Path, undo: contextlib.AsyncExitStack) -> Connectio
 # ---- on the connections' threads
 
 
-def _insert(db: sqlite3.Connection, first: int, appends: list[list[tuple[bytes, int]]]) -> list[int]:
+def _insert(db: sqlite3.Connection, first: int, appends: list[_Append]) -> list[int]:
     """Add every append's rows in one durable transaction; the position of the last row of each."""
     ends: list[int] = []
     position = first - 1
-    for rows in appends:
-        position += len(rows)
+    for each in appends:
+        position += len(each.rows)
         ends.append(position)
-    numbered = enumerate((row for rows in appends for row in rows), first)
+    numbered = enumerate((row for each in appends for row in each.rows), first)
     with transaction(db):
         db.executemany(_INSERT, ((number, body, crc) for number, (body, crc) in numbered))
+        for each, end in zip(appends, ends, strict=True):
+            if each.marked:
+                db.execute(_MARK, (end,))
     return ends
+
+
+def _erase(db: sqlite3.Connection, positions: str) -> int:
+    with transaction(db):
+        return db.execute(_ERASE, (positions,)).rowcount
 
 
 def _probe(db: sqlite3.Connection) -> None:

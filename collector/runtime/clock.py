@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import os
 import re
 import time
 import uuid
@@ -28,6 +29,11 @@ def monotonic_s() -> float:
 def new_id() -> str:
     """A fresh random UUID (version 4, 122 random bits), as text."""
     return str(uuid.uuid4())
+
+
+def new_secret(size: int) -> bytes:
+    """Fresh random bytes, good for a key."""
+    return os.urandom(size)
 
 
 def to_text(ms: int) -> str:

@@ -3,7 +3,7 @@
     DATA/ariane.toml    settings, optional          DATA/refused.db   events that did not reach the log
     DATA/sources.toml   sources and their keys      DATA/geo/*.mmdb   geo databases
     DATA/log.db         the event log               DATA/run/         pipes, locks, owner.json of the running server
-    DATA/store.db       what was made of it
+    DATA/store.db       what was made of it         DATA/erasure.key  key of the hashes by which erased people are known
 
 Ownership is an flock: the kernel lets go of it however a process ends, so there is nothing stale to clean up. The lock
 is never on a database itself. SQLite's own locks are POSIX locks, which a process loses on *all* its descriptors of a
@@ -20,7 +20,7 @@ from typing import Self
 
 import msgspec
 
-from collector.runtime.clock import now_ms, to_text
+from collector.runtime.clock import new_secret, now_ms, to_text
 
 
 class Taken(Exception):
@@ -174,6 +174,10 @@ class DataFolder:
         return self.root / "store.db"
 
     @property
+    def erasure_key(self) -> Path:
+        return self.root / "erasure.key"
+
+    @property
     def geo(self) -> Path:
         return self.root / "geo"
 
@@ -213,6 +217,22 @@ class DataFolder:
             return msgspec.json.decode(self.owner_file.read_bytes(), type=Owner)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+
+
+def secret(path: Path, size: int) -> bytes:
+    """The key in a file, for its owner's eyes only; drawn when there is none, by whoever comes first."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as writing:
+        writing.write(new_secret(size))
+        writing.flush()
+        os.fsync(writing.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(unfinished, path)
+    unfinished.unlink()
+    return path.read_bytes()
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:

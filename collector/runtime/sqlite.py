@@ -29,6 +29,8 @@ FIRST_SAFE_VERSION = (3, 51, 3)
 """The first release without the WAL-reset bug (https://sqlite.org/wal.html)."""
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for a lock. Only a foreign tool or a finishing checkpoint can hold one that matters."""
+TRACE_TIMEOUT_MS = 200
+"""How long to wait for readers before giving up, for now, to cut the WAL; writers wait as long."""
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 """Where the WAL file is cut back to after a checkpoint; without a limit it keeps its largest size ever for good
 (https://sqlite.org/pragma.html#pragma_journal_size_limit)."""
@@ -123,6 +125,7 @@ def _pragmas(
         f"synchronous = {synchronous}",
         f"wal_autocheckpoint = {checkpoint_pages}",
         f"journal_size_limit = {WAL_LIMIT_BYTES}",
+        "secure_delete = on",  # what is deleted is overwritten (but for copies in pages that were split: `vacuum`)
         *shared,
     )
 
@@ -175,6 +178,19 @@ def _migrate(db: sqlite3.Connection, steps: list[tuple[int, str]]) -> int:
                 db.execute(statement)
             db.execute(f"pragma user_version = {number}")
     return len(steps)
+
+
+def leave_no_trace(db: sqlite3.Connection) -> bool:
+    """Fold the WAL into the file and cut it to nothing, so that what was deleted is in neither.
+
+    False when a reader holds on to an older state: try again. Runs on the connection's thread.
+    """
+    db.execute(f"pragma busy_timeout = {TRACE_TIMEOUT_MS}").close()
+    try:
+        busy, _, _ = db.execute("pragma wal_checkpoint(truncate)").fetchone()
+    finally:
+        db.execute(f"pragma busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}").close()
+    return not busy
 
 
 @contextlib.contextmanager

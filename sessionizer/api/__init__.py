@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from collector.log import EventLog
+from collector.log import EventLog, LogUnavailable
 from collector.runtime.metrics import Metrics
-from sessionizer.reading import People
+from sessionizer.eraser import Done
+from sessionizer.reading import People, Who
 
 
 class Retraction(NamedTuple):
@@ -21,8 +22,16 @@ class Retraction(NamedTuple):
 Retract = Callable[[Sequence[str], str, int], Awaitable[Retraction]]
 """Given message ids, a reason and now in milliseconds, keep a retraction of them. Raises LogUnavailable."""
 
+Erase = Callable[[Who], Awaitable[Done | None]]
+"""Erase the person; None when nobody is called that. Raises NotFinished, LogUnavailable, StoreUnavailable."""
+
 Check = Callable[[], Awaitable[str | None]]
 """One condition of readiness: None when it holds, else a sentence that says what is wrong."""
+
+
+async def refuse_to_erase(_: Who) -> Done | None:
+    """The Erase of a process that does not own the log."""
+    raise LogUnavailable("this process does not own the log: erase through one with the roles edge and api")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,7 @@ class Api:
     api_key: Callable[[], str]
     """The key that reads profiles, asked for at every request, so that a new one counts at once. Empty: none may."""
     retract: Retract
+    erase: Erase = refuse_to_erase
     metrics: Metrics
     """What `/metrics` shows; the API adds its own metrics to it."""
     checks: Sequence[Check] = ()

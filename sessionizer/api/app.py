@@ -14,6 +14,7 @@ from sessionizer.api import (
     auth,
     docs_page,
     dry_runs,
+    erasures,
     exports,
     health,
     parameters,
@@ -44,7 +45,7 @@ class Route(NamedTuple):
 ROUTES = (
     Route("GET", "/v1/profiles", profiles.profiles),
     Route("GET", "/v1/profiles/{who}", profiles.profile, dated=True),
-    Route("DELETE", "/v1/profiles/{who}", profiles.erase),
+    Route("DELETE", "/v1/profiles/{who}", erasures.erase),
     Route("GET", "/v1/profiles/{who}/timeline", profiles.timeline, dated=True),
     Route("GET", "/v1/profiles/{who}/sessions", profiles.sessions, dated=True),
     Route("GET", "/v1/profiles/{who}/identity", profiles.identity),

@@ -98,10 +98,9 @@ def _operation(operation: Operation, schema_of: dict[str, Any], problem: dict[st
 
 
 def _responses(operation: Operation, schema_of: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
-    if operation.method != "DELETE":
-        schema = {"type": "string"} if operation.answer is None else schema_of[repr(operation.answer)]
-        responses["200"] = {"description": HTTPStatus.OK.phrase, "content": {operation.media: {"schema": schema}}}
+    schema = {"type": "string"} if operation.answer is None else schema_of[repr(operation.answer)]
+    ok = {"description": HTTPStatus.OK.phrase, "content": {operation.media: {"schema": schema}}}
+    responses: dict[str, Any] = {"200": ok}
     if operation.gives_position:
         text = "Where the log stands with what this request stored; send it back as After-Position."
         responses["200"]["headers"] = {"Log-Position": {"description": text, "schema": {"type": "string"}}}

@@ -14,6 +14,7 @@ from sessionizer.api.health import Health, Readiness
 from sessionizer.api.parameters import DEFAULT_LIMIT, MAX_LIMIT
 from sessionizer.api.retractions import RetractionAnswer, RetractionRequest
 from sessionizer.api.segment_profiles import DEFAULT_LIMIT as SEGMENT_LIMIT
+from sessionizer.eraser import Receipt
 from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 JSON = "application/json"
@@ -196,10 +197,14 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/v1/profiles/{who}",
         id="eraseProfile",
         tag="profiles",
-        summary="Erase a person. Not supported yet: answers 405 and erases nothing.",
+        summary="Erase a person for good.",
+        description="Every event of theirs leaves the log, the store, its indexes and the refused events; late and "
+        "repeated ones are kept away. Nobody else changes.",
         keys=API_KEY,
-        parameters=(WHO,),
-        problems=(401, 405),
+        parameters=(WHO, AFTER),
+        answer=Receipt,
+        gives_position=True,
+        problems=(400, 401, 403, 404, 503, 504),
     ),
     _read(
         "/v1/profiles/{who}/timeline",

@@ -13,13 +13,19 @@ MAX_POSITION = 2**63 - 1
 
 def who(request: web.Request) -> Who:
     """The person the path names, `type:value`; a value may hold colons, and slashes as `%2F`. Raises Problem (400)."""
-    type_, _, value = request.match_info["who"].partition(":")
-    value = _normalised(type_, value)
-    if not type_ or not value:
+    found = read_who(request.match_info["who"])
+    if found is None:
         raise Problem(
             ProblemReason.INVALID_WHO, 400, "Name a person as type:value, such as user_id:42 or email:ada@example.com."
         )
-    return Who(type_, value)
+    return found
+
+
+def read_who(text: str) -> Who | None:
+    """The person a text names, `type:value`; None when it names none."""
+    type_, _, value = text.partition(":")
+    value = _normalised(type_, value)
+    return Who(type_, value) if type_ and value else None
 
 
 def limit(request: web.Request, default: int = DEFAULT_LIMIT) -> int:

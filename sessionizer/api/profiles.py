@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sessionizer.api import Api, parameters
 from sessionizer.api.answers import as_json
-from sessionizer.api.problems import Problem, ProblemReason, not_found
+from sessionizer.api.problems import not_found
 
 T = TypeVar("T")
 
@@ -49,12 +49,6 @@ async def identity(request: web.Request, api: Api) -> web.Response:
 async def profiles(request: web.Request, api: Api) -> web.Response:
     """GET /v1/profiles"""
     return as_json(await api.people.profiles(limit=parameters.limit(request), cursor=parameters.cursor(request)))
-
-
-async def erase(_request: web.Request, _api: Api) -> web.Response:
-    """DELETE /v1/profiles/{who}"""
-    detail = "Erasing a profile is not supported yet; nothing was erased."
-    raise Problem(ProblemReason.NOT_SUPPORTED_YET, 405, detail, headers={"Allow": "GET, HEAD"})
 
 
 def found(answer: T | None) -> T:

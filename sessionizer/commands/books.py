@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from collector.event import RETRACTION, Trust, from_record_lazily
+from collector.erasure import Against
+from collector.event import ERASURE, RETRACTION, Trust, from_record_lazily
 from collector.log import CorruptRecord, EventLog, Stored
 from sessionizer.commands.progress import Show
 from sessionizer.store import Snapshot
@@ -24,11 +25,13 @@ class Books(msgspec.Struct, kw_only=True):
     withheld: int = 0
     """Bots' events that a source excludes, since the running server started; nothing else remembers them."""
     suppressed: int = 0
-    """Events of erased people. (Erasure comes with a later release.)"""
+    """Late and repeated events of erased people. The edge's are counted since the running server started."""
     pending: int = 0
     """In the log, not yet folded in."""
     retraction: int = 0
     """Among the stored: retractions."""
+    erasure: int = 0
+    """Among the stored: erasures."""
     quarantined: int = 0
     """Among the stored: events the mind could not fold, set aside with their reason."""
     damaged: list[int] = []
@@ -41,19 +44,24 @@ class Books(msgspec.Struct, kw_only=True):
 class Audit:
     """Goes through the whole log beside a snapshot of the store, and counts both. About 100 bytes an event."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, against: Against) -> None:
         self._snapshot = snapshot
+        self._against = against
         self._seen: set[int] = set()
         self.folded = self.pending = 0
         self.events = 0
         """Readable events the store has folded in, duplicates too."""
-        self.retractions = 0
+        self.retractions = self.erasures = 0
+        self.suppressed = 0
+        """Events of erased people that are still in the log."""
         self.damaged: list[int] = []
         self._set_aside: frozenset[int] = frozenset()
+        self._suppressed: frozenset[int] = frozenset()
 
     async def run(self, log: EventLog, show: Show) -> None:
         """Count everything. Reads every record, so that every checksum is checked."""
         self._set_aside = frozenset([position for position, _ in await self._snapshot.quarantined()])
+        self._suppressed = frozenset(await self._snapshot.suppressed())
         end = await log.end()
         after = 0
         while after < end:
@@ -94,6 +102,15 @@ class Audit:
             if event.type == RETRACTION:
                 self.retractions += 1
                 continue
+            if event.type == ERASURE:
+                self.erasures += 1
+                continue
+            if record.position in self._suppressed:
+                self.suppressed += 1
+                continue
+            if self._against and self._against.takes(event, record.position):
+                self.folded -= 1  # taken out already, and about to leave the log
+                continue
             self.events += 1
             server = event.trust is Trust.SERVER
             self._seen.add(hash((event.source, server, event.anonymous_id, event.message_id)))
@@ -104,19 +121,23 @@ class Audit:
         return len(self._seen)
 
 
-async def close_books(audit: Audit, snapshot: Snapshot, *, rejected: int, withheld: int) -> Books:
-    """The books, with what does not add up."""
+async def close_books(audit: Audit, snapshot: Snapshot, *, rejected: int, withheld: int, kept_away: int) -> Books:
+    """The books, with what does not add up. `kept_away`: events of erased people that the edge did not even store."""
     counts = await snapshot.counts()
     stored, duplicate = counts.get("stored", 0), counts.get("duplicate", 0)
     retraction, quarantined = counts.get("retraction", 0), counts.get("quarantined", 0)
+    erasure, suppressed = counts.get("erasure", 0), counts.get("suppressed", 0)
+    left = suppressed - audit.suppressed  # suppressed, and gone from the log since
     books = Books(
-        received=audit.folded + audit.pending + len(audit.damaged) + rejected + withheld,
-        stored=stored + retraction + quarantined,
+        received=audit.folded + audit.pending + len(audit.damaged) + rejected + withheld + kept_away + left,
+        stored=stored + retraction + erasure + quarantined,
+        suppressed=suppressed + kept_away,
         duplicate=duplicate,
         rejected=rejected,
         withheld=withheld,
         pending=audit.pending,
         retraction=retraction,
+        erasure=erasure,
         quarantined=quarantined,
         damaged=audit.damaged,
         problems=[],

@@ -5,14 +5,24 @@ import contextlib
 
 from collector.counters import EdgeCounters
 from collector.enrich import open_lookups
+from collector.erasure import Against, read_erased
 from collector.live import Live
 from collector.log import EventLog
 from collector.log.refused import SqliteRefused
 from collector.pipeline import Edge
+from collector.runtime import clock
 from collector.runtime.folder import DataFolder
 from collector.runtime.metrics import Metrics
 from collector.settings import EdgeSettings
 from collector.sources import SourceRegistry
+from sessionizer.commands.folders import hasher_of
+from sessionizer.eraser import Eraser
+from sessionizer.people import FoldedPeople
+
+
+def eraser_for(edge: Edge, people: FoldedPeople) -> Eraser:
+    """What erases people from this edge's log."""
+    return Eraser(people, edge.log, edge.refused, keep_away=edge.erasures.add, new_id=edge.new_id, now_ms=clock.now_ms)
 
 
 async def open_edge(
@@ -24,12 +34,13 @@ async def open_edge(
     metrics: Metrics,
     stack: contextlib.AsyncExitStack,
 ) -> Edge:
-    """An Edge on this log, which the caller owns; the rest is closed by the stack. Raises Taken, SchemaTooNew."""
+    """An Edge on this log, which the caller owns; the stack closes the rest. Raises Taken, SchemaTooNew, WrongKey."""
     refused = await SqliteRefused.open(folder.refused, writer=True)
     stack.push_async_callback(refused.close)
     lookups = await asyncio.to_thread(open_lookups, folder.geo)
     stack.callback(lookups.close)
     counters = EdgeCounters(metrics)
+    erasures = Against(hasher_of(folder), [read_erased(each) for each in await log.marked()])
     return Edge(
         sources=sources,
         log=log,
@@ -38,4 +49,5 @@ async def open_edge(
         settings=settings,
         counters=counters,
         live=Live(settings.max_live_backlog, counters.live_missed.inc),
+        erasures=erasures,
     )

@@ -30,9 +30,15 @@ FORMATS = ("ndjson", "csv", "parquet")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.  [default: standard output]"
 )
-@click.argument("what", type=click.Choice(["profiles", "events", "sessions"]))
-def export(data: Path, log: str | None, store: str | None, format_: str, output: Path | None, what: str) -> None:
-    """Write all profiles, events or sessions.
+@click.argument("what", type=click.Choice(["profiles", "events", "sessions", "person"]))
+@click.argument("who", required=False, metavar="[WHO]")
+def export(
+    data: Path, log: str | None, store: str | None, format_: str, output: Path | None, what: str, who: str | None
+) -> None:
+    """Write all profiles, events or sessions; or everything about one person.
+
+    `person WHO` (type:value, such as email:ada@example.com) gives one JSON document: profile, identity with its
+    evidence, sessions, events, and refused events that name them.
 
     Everything accepted so far is in it. Through the running server when there is one; else the folder is brought up to
     date first. The same state gives the same bytes. csv and parquet lay nested values flat (docs/operations.md). A file
@@ -44,6 +50,11 @@ def export(data: Path, log: str | None, store: str | None, format_: str, output:
     folder = DataFolder(data)
     if not folder.sources.exists():
         raise Failure(f"{data} is no data folder", "Give the one of your server with --data.")
+    if (what == "person") != (who is not None):
+        raise click.UsageError("`person` takes one WHO (type:value), all else takes none")
+    if who is not None:
+        _export_person(folder, urls_for(folder, log, store), who, format_, output)
+        return
     with _target(output) as file, progress(f"exporting {what}", unit="rows") as show:
         try:
             writer = make_writer(format_, what, file)
@@ -51,6 +62,22 @@ def export(data: Path, log: str | None, store: str | None, format_: str, output:
             raise Failure("Parquet needs pyarrow, which is not installed", "pip install 'ariane[parquet]'") from None
         loop.run(_export(folder, urls_for(folder, log, store), what, writer.write, show))
         writer.close()
+
+
+def _export_person(folder: DataFolder, urls: Urls, who: str, format_: str, output: Path | None) -> None:
+    import msgspec
+
+    from collector.runtime import loop
+    from sessionizer.api.parameters import read_who
+    from sessionizer.commands.one_person import about
+
+    named = read_who(who)
+    if format_ != "ndjson" or named is None:
+        raise click.UsageError("a person is named type:value, and is written as JSON only")
+    with progress("exporting a person", unit="events") as show:
+        document = msgspec.json.encode(loop.run(about(folder, urls, named, show)))
+    with _target(output) as file:
+        file.write(document + b"\n")
 
 
 async def _export(folder: DataFolder, urls: Urls, what: str, write: Callable[[bytes], None], show: Show) -> None:

@@ -22,10 +22,12 @@ def explain(error: Exception) -> Failure | None:
     """The failure that an exception of ours means to whoever typed the command; None when it is a bug."""
     import sqlite3
 
+    from collector.erasure import WrongKey
     from collector.log import CorruptRecord, LogUnavailable
     from collector.runtime.folder import FolderInUse, Taken
     from collector.runtime.sqlite import SchemaTooNew
     from collector.sources import SourcesInvalid
+    from sessionizer.store import StoreUnavailable
 
     aiohttp = sys.modules.get("aiohttp")  # not imported, then not raised
     if aiohttp is not None and isinstance(error, aiohttp.ClientError | TimeoutError):
@@ -40,7 +42,9 @@ def explain(error: Exception) -> Failure | None:
             return Failure(str(error), "Stop that process first, or give another folder with --data.")
         case SourcesInvalid(path=path, mistakes=mistakes):
             return Failure(f"{path} cannot be used: {'; '.join(mistakes)}", "Correct these lines and try again.")
-        case LogUnavailable():
+        case WrongKey():
+            return Failure(str(error), "Put the folder's own erasure.key back, from a backup.")
+        case LogUnavailable() | StoreUnavailable():
             return Failure(str(error), "`ariane doctor` looks at disk, permissions and versions.")
         case CorruptRecord():
             return Failure(str(error), "`ariane verify` lists all damaged records; restore them from a backup.")

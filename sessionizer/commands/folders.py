@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from collector.erasure import KEY_BYTES, Hasher
 from collector.runtime.clock import now_ms, to_text
-from collector.runtime.folder import DataFolder, FolderInUse, Lock, Owner, Taken, held, write_atomically
+from collector.runtime.folder import DataFolder, FolderInUse, Lock, Owner, Taken, held, secret, write_atomically
 
 _API_LOCK, _API_NOTE = "api.lock", "api.json"
 
@@ -45,3 +46,8 @@ def api_owner(folder: DataFolder) -> Owner | None:
         return msgspec.json.decode((folder.run / _API_NOTE).read_bytes(), type=Owner)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def hasher_of(folder: DataFolder) -> Hasher:
+    """What recognises erased people in this folder; its key is drawn when there is none."""
+    return Hasher(secret(folder.erasure_key, KEY_BYTES))

@@ -18,17 +18,18 @@ from collector.deadlines import EdgeRunner
 from collector.enrich.lookups import watch
 from collector.log import EventLog, LogUnavailable
 from collector.log.opening import open_log
+from collector.pipeline import Edge
 from collector.runtime.clock import monotonic_s, now_ms
 from collector.runtime.loop import collect_less_often, until_told_to_stop
 from collector.runtime.metrics import Metrics
 from collector.runtime.supervise import Child
 from collector.sources import SourcesFile
-from sessionizer.api import Api, Check, Retraction
+from sessionizer.api import Api, Check, Erase, Retraction, refuse_to_erase
 from sessionizer.api.app import add_api_routes
 from sessionizer.api.retractions import retract_into
-from sessionizer.commands.edge import open_edge
+from sessionizer.commands.edge import eraser_for, open_edge
 from sessionizer.commands.failures import Failure
-from sessionizer.commands.folders import api_owned
+from sessionizer.commands.folders import api_owned, hasher_of
 from sessionizer.commands.mind import LOOK_AGAIN_S, log_for_reading
 from sessionizer.commands.plan import Plan, Role, mind_arguments
 from sessionizer.people import FoldedPeople
@@ -78,6 +79,7 @@ async def _serving(
         parts = _Parts(log, SourcesFile(folder.sources), Metrics())
         checks = [await _start_mind(plan, parts, stack)] if Role.MIND in plan.roles else []
         app = web.Application(middlewares=[answer_errors])
+        edge: Edge | None = None
         if Role.EDGE in plan.roles:
             edge = await open_edge(
                 folder, plan.edge, log=log, sources=parts.sources, metrics=parts.metrics, stack=stack
@@ -86,7 +88,7 @@ async def _serving(
             stack.push_async_callback(_cancelled, watching)
             add_edge_routes(app, edge)
         if Role.API in plan.roles:
-            await _add_api(app, plan, parts, checks, stack, stop)
+            await _add_api(app, plan, parts, edge, checks, stack, stop)
         if extend is not None:
             extend(app)
         runner = EdgeRunner(app, plan.edge, shutdown_timeout=plan.stop_timeout_s)
@@ -131,23 +133,33 @@ async def _add_api(
     app: web.Application,
     plan: Plan,
     parts: _Parts,
+    edge: Edge | None,
     checks: list[Check],
     stack: contextlib.AsyncExitStack,
     stop: asyncio.Task[None],
 ) -> None:
-    people = FoldedPeople(await _store_for_reading(plan, stop), parts.log)
+    people = FoldedPeople(await _store_for_reading(plan, stop), parts.log, hasher_of(plan.folder))
     stack.push_async_callback(people.close)
-    owns_log = Role.EDGE in plan.roles
+    owns_log = edge is not None
     api = Api(
         people=people,
         log=parts.log,
         api_key=lambda: parts.sources.current(now_ms()).api_key,
         retract=retract_into(parts.log) if owns_log else _refuse_to_retract,
+        erase=await _start_erasing(edge, people, stack) if edge is not None else refuse_to_erase,
         metrics=parts.metrics,
         checks=checks,
         takes_events=owns_log,
     )
     add_api_routes(app, api)
+
+
+async def _start_erasing(edge: Edge, people: FoldedPeople, stack: contextlib.AsyncExitStack) -> Erase:
+    """What erases; first it finishes what an earlier process left unfinished, meanwhile."""
+    eraser = eraser_for(edge, people)
+    finishing = asyncio.create_task(eraser.keep_finishing(), name="finish erasures")
+    stack.push_async_callback(_cancelled, finishing)
+    return eraser.erase
 
 
 async def _refuse_to_retract(*_: object) -> Retraction:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from collector.erasure import WrongKey
 from collector.log import CorruptRecord, EventLog, LogUnavailable
 from collector.log.opening import open_log
 from collector.runtime import logs
@@ -18,6 +19,7 @@ from collector.runtime.folder import DataFolder, Taken
 from collector.runtime.loop import collect_less_often, run, until_told_to_stop
 from collector.runtime.sqlite import SchemaTooNew
 from collector.runtime.supervise import end_with_parent
+from sessionizer.commands.folders import hasher_of
 from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
 
@@ -38,7 +40,7 @@ async def run_mind(folder: DataFolder, log_url: str, store_url: str) -> None:
         store = await open_store(store_url, writer=True, run_dir=folder.run)
         try:
             collect_less_often()
-            fold = asyncio.create_task(Worker(log, store).run(), name="fold the log")
+            fold = asyncio.create_task(Worker(log, store, hasher=hasher_of(folder)).run(), name="fold the log")
             await asyncio.wait([fold, stop], return_when=asyncio.FIRST_COMPLETED)
             fold.cancel()
             await asyncio.wait([fold])
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     end_with_parent()
     try:
         run(run_mind(DataFolder(Path(data)), log_url, store_url))
-    except (CorruptRecord, LogUnavailable, SchemaTooNew, Taken, sqlite3.Error) as error:
+    except (CorruptRecord, LogUnavailable, SchemaTooNew, Taken, WrongKey, sqlite3.Error) as error:
         _log.critical("the mind has ended: %s", error)
         sys.exit(1)
 

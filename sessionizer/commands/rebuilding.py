@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from collector.erasure import Hasher
 from collector.log import EventLog
 from collector.runtime.folder import Taken
 from collector.runtime.sqlite import SchemaTooNew
@@ -14,11 +15,11 @@ from sessionizer.worker import Worker
 IDS_A_COMMIT = 5000
 
 
-async def rebuild(log: EventLog, path: Path, earlier: ProfileStore | None, show: Show) -> int:
+async def rebuild(log: EventLog, hasher: Hasher, path: Path, earlier: ProfileStore | None, show: Show) -> int:
     """Fold the whole log into a new store at `path`; how many records. Ids `earlier` handed out go on resolving."""
     store = await open_store(f"sqlite:{path}", writer=True)
     try:
-        worker = Worker(log, store)
+        worker = Worker(log, store, hasher=hasher)
         done, end = 0, await log.end()
         while count := await worker.step(0.0):
             done += count

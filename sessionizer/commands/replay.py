@@ -10,6 +10,7 @@ import click
 from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import hasher_of
 from sessionizer.commands.options import data_options, log_option, store_option
 from sessionizer.commands.plan import Urls, path_of, urls_for
 from sessionizer.commands.progress import Show, progress
@@ -56,7 +57,7 @@ async def _in_place(folder: DataFolder, urls: Urls, show: Show) -> int:
         try:
             remove_database(fresh)
             async with opened_log(folder, urls) as log:
-                count = await rebuild(log, fresh, earlier, show)
+                count = await rebuild(log, hasher_of(folder), fresh, earlier, show)
         finally:
             if earlier is not None:
                 await earlier.close()  # folds its WAL in: a new file must not find the old one's beside it
@@ -74,7 +75,11 @@ async def _into(folder: DataFolder, urls: Urls, target: DataFolder, show: Show) 
     _copy_database(path_of(urls.log), target.log)
     if folder.refused.exists():
         _copy_database(folder.refused, target.refused)
-    for source, copy in ((folder.sources, target.sources), (folder.settings, target.settings)):
+    for source, copy in (
+        (folder.sources, target.sources),
+        (folder.settings, target.settings),
+        (folder.erasure_key, target.erasure_key),
+    ):
         if source.exists():
             shutil.copy2(source, copy)
     for each in folder.geo.glob("*.mmdb"):
@@ -82,7 +87,7 @@ async def _into(folder: DataFolder, urls: Urls, target: DataFolder, show: Show) 
     earlier = await open_earlier(path_of(urls.store), writer=False)
     try:
         async with opened_log(target, urls_for(target, None, None)) as log:
-            return await rebuild(log, target.store, earlier, show)
+            return await rebuild(log, hasher_of(target), target.store, earlier, show)
     finally:
         if earlier is not None:
             await earlier.close()

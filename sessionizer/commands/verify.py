@@ -8,9 +8,11 @@ from typing import Any
 import click
 import msgspec
 
+from collector.erasure import Against, Hasher, read_erased
 from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import hasher_of
 from sessionizer.commands.options import data_options, json_option, log_option, store_option
 from sessionizer.commands.plan import Urls, path_of, urls_for
 from sessionizer.commands.progress import Show, progress
@@ -60,13 +62,15 @@ async def _verify(folder: DataFolder, urls: Urls, deep: bool, show: Show) -> Any
         store = await _store_of(urls)
         try:
             async with store.snapshot() as snapshot:
-                audit = Audit(snapshot)
+                audit = Audit(snapshot, Against(hasher_of(folder), [read_erased(each) for each in await log.marked()]))
                 await audit.run(log, show)
                 books = await close_books(
-                    audit, snapshot, rejected=await _rejected(folder), withheld=await _withheld(folder)
+                    audit, snapshot, rejected=await _rejected(folder), **await _counted_by_edge(folder)
                 )
             if deep and not books.damaged:
-                difference = await _difference(log, FoldedPeople(store, log), show)
+                difference = await _difference(
+                    log, hasher_of(folder), FoldedPeople(store, log, hasher_of(folder)), show
+                )
                 if difference is not None:
                     books.problems.append(difference)
                     books.ok = False
@@ -107,24 +111,28 @@ async def _rejected(folder: DataFolder) -> int:
     return sum((await count_refused(folder, ())).values())
 
 
-async def _withheld(folder: DataFolder) -> int:
-    """What the running server says; 0 without one."""
+async def _counted_by_edge(folder: DataFolder) -> dict[str, int]:
+    """What only the running server knows; zeros without one."""
     from sessionizer.commands.asking import require_ok, session
     from sessionizer.commands.folders import api_owner
 
     owner = api_owner(folder)
     if owner is None or owner.url is None:
-        return 0
+        return {"withheld": 0, "kept_away": 0}
     from prometheus_client.parser import text_string_to_metric_families
 
     async with session(owner.url) as http, http.get("/metrics") as response:
         await require_ok(response)
         text = await response.text()
     samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
-    return int(sum(each.value for each in samples if each.name == "ariane_events_withheld_total"))
+
+    def total(name: str) -> int:
+        return int(sum(each.value for each in samples if each.name == name))
+
+    return {"withheld": total("ariane_events_withheld_total"), "kept_away": total("ariane_events_suppressed_total")}
 
 
-async def _difference(log: Any, people: Any, show: Show) -> str | None:
+async def _difference(log: Any, hasher: Hasher, people: Any, show: Show) -> str | None:
     """What differs between the store and the log folded anew; None when nothing does."""
     from sessionizer.commands.rebuilding import rebuild
     from sessionizer.people import FoldedPeople
@@ -134,8 +142,8 @@ async def _difference(log: Any, people: Any, show: Show) -> str | None:
         return "the mind is behind, so nothing was compared: wait until nothing is pending, or run `ariane export` once"
     with tempfile.TemporaryDirectory(prefix="ariane-verify-") as aside:
         path = Path(aside) / "store.db"
-        await rebuild(log, path, None, show)
-        anew = FoldedPeople(await open_store(f"sqlite:{path}", writer=False), log)
+        await rebuild(log, hasher, path, None, show)
+        anew = FoldedPeople(await open_store(f"sqlite:{path}", writer=False), log, hasher)
         try:
             for what in EXPORTS:
                 if await _digest(people, what) != await _digest(anew, what):
@@ -155,8 +163,11 @@ async def _digest(people: Any, what: str) -> str:
 def _as_text(books: Any) -> str:
     columns = ("stored", "duplicate", "rejected", "withheld", "suppressed", "pending")
     said = [f"received {books.received:>14,}"] + [f"  {each:<10} {getattr(books, each):>12,}" for each in columns]
-    if books.retraction or books.quarantined:
-        said.append(f"  (stored: {books.retraction:,} retractions, {books.quarantined:,} set aside as unfoldable)")
+    if books.retraction or books.erasure or books.quarantined:
+        said.append(
+            f"  (stored: {books.retraction:,} retractions, {books.erasure:,} erasures, "
+            f"{books.quarantined:,} set aside as unfoldable)"
+        )
     said += [f"damaged record at log position {each}" for each in books.damaged]
     said += [f"PROBLEM: {each}." for each in books.problems] or ["The books balance; log and store agree."]
     return "\n".join(said)

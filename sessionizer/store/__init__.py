@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import msgspec
+
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
 
 
@@ -95,7 +97,11 @@ class Snapshot(Readable, Protocol):
         ...
 
     async def counts(self) -> Mapping[str, int]:
-        """The books: `position`, `stored`, `duplicate`, `retraction`, `quarantined`."""
+        """The books: `position`, `stored`, `duplicate`, `retraction`, `quarantined`, `suppressed`, `erasure`.
+
+        And `erased`, the position of the last erasure folded in, with `traceless`, that of the last of which no trace
+        is left in the files.
+        """
         ...
 
     async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
@@ -110,9 +116,29 @@ class Snapshot(Readable, Protocol):
         """Those of the retraction events (`source:message_id`) that are folded in already."""
         ...
 
+    async def suppressed(self) -> list[int]:
+        """Log positions of events of erased people that reached the log, and were not folded in."""
+        ...
+
     async def quarantined(self) -> list[tuple[int, str]]:
         """(log position, why) of the records the mind could not fold."""
         ...
+
+
+class Erasing(msgspec.Struct, kw_only=True):
+    """What an erasure takes out of the store, beside what it changes."""
+
+    visitors: list[str]
+    """Keys of visitors of whom nothing is left."""
+    profile_ids: set[str]
+    message_ids: set[str]
+    """Retractions of these are forgotten."""
+    retraction_events: list[str]
+    """`source:message_id` of retractions of which nothing is left."""
+    reasons: dict[str, str]
+    """Message ids of retractions whose reason named the erased person → what is left of the reason."""
+    positions: set[int]
+    """Where erased events lie in the log: their entries among the arrivals and the quarantined go."""
 
 
 class Commit:
@@ -135,6 +161,9 @@ class Commit:
         """(log position, why) of records that could not be folded."""
         self.counted: dict[str, int] = {}
         """What to add to the books."""
+        self.suppressed: list[int] = []
+        """Log positions of events of erased people, which were not folded in."""
+        self.erasing: Erasing | None = None
 
 
 class ProfileStore(Protocol):
@@ -146,6 +175,13 @@ class ProfileStore(Protocol):
 
     async def commit(self, commit: Commit) -> None:
         """Keep everything and move the position, or nothing. Raises Conflict."""
+        ...
+
+    async def leave_no_trace(self) -> bool:
+        """Make sure that nothing erased is left in the store's files, and note so (`traceless` in the books).
+
+        True when it is so; False when a reader still needs an older state: ask again.
+        """
         ...
 
     async def position(self) -> int: ...

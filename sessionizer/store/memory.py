@@ -19,7 +19,7 @@ from sessionizer.state import (
     decode_visitor,
     encode,
 )
-from sessionizer.store import Commit, Conflict
+from sessionizer.store import Commit, Conflict, Erasing
 
 Row = TypeVar("Row", Slice, Session)
 
@@ -48,6 +48,7 @@ class MemoryStore:
         self.arrivals: list[tuple[int, bytes]] = []
         self.profile_ids: dict[str, Root] = {}
         self.quarantine: dict[int, str] = {}
+        self.suppressed: list[int] = []
         self.books: dict[str, int] = {}
         self._bell = Signal()
 
@@ -59,6 +60,10 @@ class MemoryStore:
         if commit.expected != self.position_:
             raise Conflict(f"the store is no longer at position {commit.expected}")
         self.position_ = commit.position
+        if commit.erasing is not None:
+            self._erase(commit.erasing)
+            self.books["erased"] = commit.position
+        self.suppressed += commit.suppressed
         for change in commit.changes:
             self._keep_visitor(change)
         for message_id, retraction, reason, received_at in commit.retracted:
@@ -73,6 +78,27 @@ class MemoryStore:
         for name, count in commit.counted.items():
             self.books[name] = self.books.get(name, 0) + count
         self._bell.ring()
+
+    def _erase(self, erasing: Erasing) -> None:
+        for key in erasing.visitors:
+            for name in self.visitors.pop(key, _Kept()).index:
+                self.naming[name].discard(key)
+        for profile_id in erasing.profile_ids:
+            self.profile_ids.pop(profile_id, None)
+        for message_id in erasing.message_ids:
+            self.retractions.pop(message_id, None)
+        self.retraction_events.difference_update(erasing.retraction_events)
+        for of_message in self.retractions.values():
+            of_message |= {
+                each: (reason, of_message[each][1]) for each, reason in erasing.reasons.items() if each in of_message
+            }
+        self.arrivals = [each for each in self.arrivals if each[0] not in erasing.positions]
+        for position in erasing.positions:
+            self.quarantine.pop(position, None)
+
+    async def leave_no_trace(self) -> bool:
+        self.books["traceless"] = self.books.get("erased", 0)
+        return True
 
     def _keep_visitor(self, change: VisitorChange) -> None:
         kept = self.visitors.setdefault(change.key, _Kept())
@@ -196,6 +222,9 @@ class MemorySnapshot:
 
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         return self._store.retraction_events.intersection(retractions)
+
+    async def suppressed(self) -> list[int]:
+        return self._store.suppressed
 
     async def quarantined(self) -> list[tuple[int, str]]:
         return sorted(self._store.quarantine.items())

@@ -18,7 +18,15 @@ import msgspec
 
 from collector.runtime.doorbell import Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
-from collector.runtime.sqlite import Connection, close_all, connect, migrate, schema_version, transaction
+from collector.runtime.sqlite import (
+    Connection,
+    close_all,
+    connect,
+    leave_no_trace,
+    migrate,
+    schema_version,
+    transaction,
+)
 from sessionizer.state import (
     Refs,
     Root,
@@ -32,10 +40,12 @@ from sessionizer.state import (
     decode_visitor,
     encode,
 )
-from sessionizer.store import Commit, Conflict, StoreUnavailable
+from sessionizer.store import Commit, Conflict, Erasing, StoreUnavailable
 
 TOPIC = "store"
-READERS = 3
+READERS = 5
+"""Snapshots at once; a further one waits `READER_WAIT_S`. The position has a connection of its own, and never waits."""
+READER_WAIT_S = 5.0
 WRITER_CACHE_BYTES = 32 * 1024 * 1024
 READER_CACHE_BYTES = 4 * 1024 * 1024
 HASH_BYTES = 8
@@ -55,8 +65,9 @@ class SqliteStore:
     ) -> None:
         self._writer = writer
         self._all_readers = readers
+        self._positions, *rest = readers
         self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
-        for each in readers:
+        for each in rest:
             self._readers.put_nowait(each)
         self._ringer = Ringer(run_dir, TOPIC) if run_dir is not None and writer is not None else None
         self._bell: Signal = Doorbell(run_dir, TOPIC) if run_dir is not None and writer is None else Signal()
@@ -72,7 +83,7 @@ class SqliteStore:
             if writer:
                 writing = await connect(path, writer=True, synchronous="normal", cache_bytes=WRITER_CACHE_BYTES)
                 await migrate(writing, files("sessionizer.store") / "migrations" / "sqlite")
-            for _ in range(readers):
+            for _ in range(readers + 1):  # one for positions
                 reading.append(await connect(path, writer=False, cache_bytes=READER_CACHE_BYTES))  # noqa: PERF401 - closed one by one when a later one fails
             if not writer and await schema_version(reading[0]) == 0:
                 raise sqlite3.OperationalError(f"{path} has no tables yet")
@@ -85,7 +96,11 @@ class SqliteStore:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["SqliteSnapshot"]:
-        connection = await self._readers.get()
+        try:
+            async with asyncio.timeout(READER_WAIT_S):
+                connection = await self._readers.get()
+        except TimeoutError as error:
+            raise StoreUnavailable("the profile store: all its readers are busy, with exports perhaps") from error
         try:
             with _wrapped_errors():
                 position = await connection.run(_begin_reading)
@@ -104,13 +119,25 @@ class SqliteStore:
             raise RuntimeError("this store was opened for reading")
         with _wrapped_errors():
             await asyncio.shield(self._writer.run(_commit, commit))
+        self._ring()
+
+    def _ring(self) -> None:
         self._bell.ring()
         if self._ringer is not None:
             self._ringer.ring()
 
+    async def leave_no_trace(self) -> bool:
+        if self._writer is None:
+            raise RuntimeError("this store was opened for reading")
+        with _wrapped_errors():
+            done, news = await self._writer.run(_leave_no_trace)
+        if news:
+            self._ring()
+        return done
+
     async def position(self) -> int:
-        async with self.snapshot() as snapshot:
-            return snapshot.position
+        with _wrapped_errors():
+            return await self._positions.run(_position)
 
     def heard(self) -> int:
         """What to give `wait` to miss no commit after this moment."""
@@ -262,6 +289,11 @@ class SqliteSnapshot:
             select retraction from retraction_events where retraction in (select value from json_each(?))"""
         return {retraction for (retraction,) in await self._rows(sql, _array(retractions))}
 
+    async def suppressed(self) -> list[int]:
+        return [
+            position for (position,) in await self._rows("/* Snapshot.suppressed */ select position from suppressed")
+        ]
+
     async def quarantined(self) -> list[tuple[int, str]]:
         return await self._rows("/* Snapshot.quarantined */ select position, reason from quarantine order by position")
 
@@ -276,7 +308,13 @@ def _wrapped_errors() -> Iterator[None]:
 
 def _begin_reading(db: sqlite3.Connection) -> int:
     db.execute("begin")
-    position: int = db.execute("/* begin */ select value from books where name = 'position'").fetchone()[0]
+    return _position(db)
+
+
+def _position(db: sqlite3.Connection) -> int:
+    position: int = db.execute(
+        "/* ProfileStore.position */ select value from books where name = 'position'"
+    ).fetchone()[0]
     return position
 
 
@@ -338,6 +376,12 @@ def _commit(db: sqlite3.Connection, commit: Commit) -> None:
         ).rowcount
         if moved != 1:
             raise Conflict(f"the store is no longer at position {commit.expected}")
+        if commit.erasing is not None:
+            _erase(db, commit.erasing, commit.position)
+        db.executemany(
+            "/* ProfileStore.commit */ insert into suppressed (position) values (?)",
+            [(each,) for each in commit.suppressed],
+        )
         _keep_records(db, [change for change in commit.changes if not _has_rows(change)])
         for change in commit.changes:
             if _has_rows(change):
@@ -374,6 +418,80 @@ def _commit(db: sqlite3.Connection, commit: Commit) -> None:
             on conflict (name) do update set value = value + excluded.value""",
             list(commit.counted.items()),
         )
+
+
+def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
+    for key in erasing.visitors:
+        row = db.execute(
+            "/* ProfileStore.commit */ delete from visitors where key = ? returning visitor", (key,)
+        ).fetchone()
+        if row is not None:
+            for table in ("chunks", "slices", "sessions", "naming"):
+                db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", row)  # noqa: S608
+    for table, column, values in (
+        ("profile_ids", "profile_id", erasing.profile_ids),
+        ("retractions", "message_id", erasing.message_ids),
+        ("retraction_events", "retraction", erasing.retraction_events),
+        ("quarantine", "position", erasing.positions),
+    ):
+        db.executemany(
+            f"/* ProfileStore.commit */ delete from {table} where {column} = ?",  # noqa: S608
+            [(each,) for each in values],
+        )
+    db.executemany(
+        "/* ProfileStore.commit */ update retractions set reason = ? where retraction = ?",
+        [(reason, each) for each, reason in erasing.reasons.items()],
+    )
+    _forget_arrivals(db, erasing.positions)
+    _note(db, "erased", position)
+
+
+def _forget_arrivals(db: sqlite3.Connection, positions: set[int]) -> None:
+    """Take events out of the arrivals, batch by batch."""
+    left = sorted(positions, reverse=True)
+    while left:
+        row = db.execute(
+            "/* ProfileStore.commit */ select first, hashes, positions from arrivals where first <= ? "
+            "order by first desc limit 1",
+            (left[0],),
+        ).fetchone()
+        if row is None:
+            return
+        first, hashes, packed = row
+        kept = [(n, each) for n, each in enumerate(array("q", packed)) if each not in positions]
+        if len(kept) < len(packed) // 8:
+            db.execute(
+                "/* ProfileStore.commit */ update arrivals set hashes = ?, positions = ? where first = ?",
+                (
+                    b"".join(hashes[n * HASH_BYTES : (n + 1) * HASH_BYTES] for n, _ in kept),
+                    array("q", [each for _, each in kept]).tobytes(),
+                    first,
+                ),
+            )
+        left = [each for each in left if each < first]
+
+
+def _leave_no_trace(db: sqlite3.Connection) -> tuple[bool, bool]:
+    """Whether no trace is left, and whether that is news.
+
+    The file is written anew: SQLite overwrites deleted rows, but not the copies of them that it leaves in the free
+    space of pages it once split.
+    """
+    found = dict(db.execute("/* ProfileStore.leave_no_trace */ select name, value from books"))
+    erased = found.get("erased", 0)
+    if found.get("traceless", 0) >= erased:
+        return True, False
+    if found.get("rewritten", 0) < erased:
+        db.execute("/* ProfileStore.leave_no_trace */ vacuum")
+        _note(db, "rewritten", erased)
+    if not leave_no_trace(db):
+        return False, False
+    _note(db, "traceless", erased)
+    return True, True
+
+
+def _note(db: sqlite3.Connection, name: str, position: int) -> None:
+    db.execute("/* ProfileStore.note */ insert or replace into books (name, value) values (?, ?)", (name, position))
 
 
 def _has_rows(change: VisitorChange) -> bool:

@@ -195,3 +195,24 @@ async def test_closing_finishes_what_was_under_way(log: EventLog) -> None:
     await asyncio.sleep(0)
     await log.close()
     assert sorted(await asyncio.gather(*tasks)) == list(range(1, 21))
+
+
+async def test_what_is_erased_is_read_no_more_and_its_position_stays_taken(log: EventLog) -> None:
+    await log.append([Record("", b"one"), Record("", b"two"), Record("", b"three")])
+    before = await log.read(0, after=0, limit=10)
+    first, second, third = (each.position for each in before)
+    assert await log.erase([second, third, 999]) == 2
+    assert await log.erase([second, third]) == 0
+    assert await log.read(0, after=0, limit=10) == before[:1]
+    assert await log.fetch([first, second, third]) == before[:1]
+    assert await log.count() == 1
+    assert await log.append([Record("", b"four")]) > third
+
+
+async def test_marked_records_are_found_again(log: EventLog) -> None:
+    await log.append([Record("", b"one")])
+    first = await log.append_marked([Record("", b"two"), Record("", b"three")])
+    second = await log.append_marked([Record("", b"four")])
+    await log.append([Record("", b"five")])
+    assert [(each.position, each.body) for each in await log.marked()] == [(first, b"three"), (second, b"four")]
+    assert [each.position for each in await log.marked(first)] == [second]

@@ -55,13 +55,6 @@ def test_a_read_that_waits_for_what_never_comes_gives_up(visited: Stack) -> None
     assert (answer.status, answer.json()["reason"]) == (504, ProblemReason.POSITION_NOT_REACHED)
 
 
-def test_erasing_is_refused_and_erases_nothing(visited: Stack) -> None:
-    key = {"Authorization": f"Bearer {visited.keys['api_key']}"}
-    answer = visited.ask("DELETE", PERSON, headers=key)
-    assert (answer.status, answer.json()["reason"]) == (405, ProblemReason.NOT_SUPPORTED_YET)
-    assert visited.get(PERSON).status == 200
-
-
 @pytest.mark.parametrize("key", ["write_key", "server_key", "identity_secret"])
 def test_no_other_key_reads(visited: Stack, key: str) -> None:
     answer = visited.ask("GET", PERSON, headers={"Authorization": f"Bearer {visited.keys[key]}"})

@@ -14,6 +14,7 @@ from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
 from sessionizer import exporting
+from sessionizer.erasures import Erasures
 from sessionizer.evidence import Read, happening, is_retraction
 from sessionizer.overlay import OverlaySnapshot
 from sessionizer.people import FoldedPeople
@@ -49,7 +50,7 @@ async def overlaid(store: ProfileStore, log: EventLog, event: Event) -> Rows:
         read = Read([happening(position, stored)], [], [], position)
         if is_retraction(stored):
             read = Read([], [stored], [], position)
-        overlay = OverlaySnapshot(snapshot, await Decision(log, snapshot).of(read))
+        overlay = OverlaySnapshot(snapshot, await Decision(log, snapshot, Erasures(log)).of(read))
         return await exported(overlay, log)
 
 

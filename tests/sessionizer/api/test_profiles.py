@@ -166,10 +166,9 @@ async def test_a_read_that_knows_no_past_does_not_answer_with_the_present(client
     assert await problem_of(await client.get(f"{path}?as_of=2026-11-01T00:00:00Z")) == (400, "invalid_time")
 
 
-async def test_erasing_says_that_it_does_not_exist_yet(client):
+async def test_a_process_that_does_not_own_the_log_erases_nothing(client):
     answer = await client.delete(WHO)
-    assert await problem_of(answer) == (405, "not_supported_yet")
-    assert "GET" in answer.headers["Allow"]
+    assert await problem_of(answer) == (503, "log_unavailable")
 
 
 async def test_a_damaged_record_is_a_problem_that_names_the_remedy(client, log):
