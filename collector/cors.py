@@ -11,6 +11,7 @@ from collector.origins import own_origin
 from collector.raw import RawRequest
 
 _MAX_AGE_S = "86400"
+_FORWARDED = ("x-forwarded-", "forwarded")
 _METHODS = "GET, POST, OPTIONS"
 
 
@@ -36,6 +37,7 @@ def preflight_headers(request: RawRequest, trusted: Set[str]) -> dict[str, str]:
     headers["Access-Control-Allow-Methods"] = _METHODS
     headers["Access-Control-Max-Age"] = _MAX_AGE_S
     wanted = request.headers.get("access-control-request-headers")
-    if wanted:
-        headers["Access-Control-Allow-Headers"] = wanted
+    if wanted:  # but what proxies say about a request is not for pages to say
+        allowed = [name for name in wanted.split(",") if not name.strip().lower().startswith(_FORWARDED)]
+        headers["Access-Control-Allow-Headers"] = ",".join(allowed)
     return headers

@@ -139,10 +139,10 @@ class _Search:
         for entry in entries:
             if not isinstance(entry, dict) or not isinstance(entry.get("type"), str) or not entry["type"].strip():
                 self._warn("external_ids_ignored")
-            elif entry["type"] in NOT_CONTACTS:
-                self._warn(f"contact_not_allowed:{entry['type']}")
+            elif (kind := entry["type"].strip()) in NOT_CONTACTS or ":" in kind:
+                self._warn(f"contact_not_allowed:{kind}")
             elif entry.get("id") is not None:
-                self.offer(entry["type"], entry["id"], "context.externalIds")
+                self.offer(kind, entry["id"], "context.externalIds")
 
     def offer(self, contact_type: str, value: Any, where: str, *, signed: bool = False) -> None:
         rules = self._rules

@@ -206,6 +206,8 @@ def _check_values(values: dict[str, Any]) -> list[str]:
         for origin in values.get("origins", ())
         if not _is_origin(origin)
     ]
+    if ":" in values.get("name", ""):
+        mistakes.append(f"name: {values['name']!r} has a colon; take another character")
     for name, least in (("name", 1), ("write_key", 8), ("server_key", 16), ("identity_secret", 32)):
         if name in values and len(values[name]) < least:
             mistakes.append(f"{name}: must be at least {least} characters long")
@@ -216,7 +218,10 @@ def _check_values(values: dict[str, Any]) -> list[str]:
 
 
 def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
     return bool(parts.scheme and parts.netloc) and f"{parts.scheme}://{parts.netloc}" == text == text.lower()
 
 

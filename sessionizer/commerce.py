@@ -7,7 +7,8 @@ never float; a JSON number is read by its shortest text, so that 59.70 is 59.70.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ NO_CURRENCY = "XXX"  # ISO 4217: "no currency involved"
 MAX_AMOUNT = Decimal(10) ** 15
 MICRO = Decimal("0.000001")
 CENT = Decimal("0.01")
+EXACT = Context(prec=100)
+"""A hundred digits hold any sum of amounts that fit in a log; Decimal's own 28 do not, and then refuse to round."""
 MAX_QUANTITY = 10**6
 
 ORDER_COMPLETED = "Order Completed"
@@ -66,9 +69,14 @@ def amount(value: Any) -> Decimal | None:
 
 def money_text(value: Decimal) -> str:
     """Money as decimal text: at least two decimals, no exponent, no needless zeros beyond."""
-    value = value.normalize()
+    value = value.normalize(EXACT)
     exponent = value.as_tuple().exponent
-    return format(value.quantize(CENT) if isinstance(exponent, int) and exponent > -2 else value, "f")
+    return format(value.quantize(CENT, context=EXACT) if isinstance(exponent, int) and exponent > -2 else value, "f")
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def identity_text(value: Any) -> str | None:
@@ -126,11 +134,12 @@ def products_amount(products: Any) -> Decimal | None:
         return None
     lines = [product for product in products if isinstance(product, dict)]
     prices = [(amount(line.get("price")), quantity(line.get("quantity"))) for line in lines]
-    return sum((price * count for price, count in prices if price is not None), Decimal(0)) if lines else None
+    worth = total(EXACT.multiply(price, count) for price, count in prices if price is not None)
+    return amount(str(worth)) if lines else None
 
 
 def add_amount(sums: dict[str, str], currency: str, value: Decimal) -> None:
-    sums[currency] = str(Decimal(sums.get(currency, "0")) + value)
+    sums[currency] = str(EXACT.add(Decimal(sums.get(currency, "0")), value))
 
 
 def merge_purchases(parts: Iterable[tuple[str | None, Purchases]]) -> Purchases:
@@ -252,7 +261,7 @@ def cart_after(changes: Iterable[CartChange]) -> views.Cart | None:
     if not items:
         return None
     lines = [items[product_id] for product_id in sorted(items)]
-    value = sum((Decimal(line.price) * line.quantity for line in lines if line.price is not None), Decimal(0))
+    value = total(EXACT.multiply(Decimal(line.price), line.quantity) for line in lines if line.price is not None)
     shown = [
         views.CartItem(
             product_id=line.product_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from collector.event import Contact
 from sessionizer import commerce, sessions
 from sessionizer.evidence import Happening, Words
 from sessionizer.state import Alias, Claim, Key, Seen, Slice, Trait
@@ -113,6 +114,21 @@ def _learn_traits(part: Slice, happening: Happening, lost: tuple[str, ...]) -> N
             spoken = {}
     if event.type == "identify":
         spoken = spoken | _read_traits(event.traits)
+    for contact in event.contacts:
+        if contact.signed and contact.type in spoken and not _says(spoken[contact.type], contact):
+            del spoken[contact.type]
     for name, value in spoken.items():
         if name not in lost and (name not in part.traits or part.traits[name].key <= happening.key):
             part.traits[name] = Trait(value=bytes(value), key=happening.key)
+
+
+def _says(value: msgspec.Raw, contact: Contact) -> bool:
+    """Whether a trait is the contact its proof signed, as far as that can be told from how people write one."""
+    said = msgspec.json.decode(value)
+    if not isinstance(said, str | int):
+        return False
+    text = str(said)
+    if contact.type == "phone":
+        digits = "".join(each for each in text if each.isdecimal()).lstrip("0")
+        return bool(digits) and contact.value.endswith(digits)
+    return text.strip().lower() == contact.value

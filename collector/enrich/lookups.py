@@ -68,14 +68,16 @@ class Lookups:
         """All that a User-Agent (at most MAX_CHARS long) tells."""
         self._arrive = partial(arrive, self._places)
         self._remembered_arrival = lru_cache(_REMEMBERED_ARRIVALS)(self._arrive)
+        self._last_long_arrival = lru_cache(1)(self._arrive)
         self._warn()
 
     def arrival(
         self, url: str | None, referrer: str | None, said: Tags, origins: tuple[str, ...]
     ) -> Mapping[str, str | None]:
         """`channels.arrive` with the places loaded; not to be changed by its reader."""
-        short = len(url or "") + len(referrer or "") <= _MAX_REMEMBERED_CHARS
-        return (self._remembered_arrival if short else self._arrive)(url, referrer, said, origins)
+        if len(url or "") + len(referrer or "") <= _MAX_REMEMBERED_CHARS:
+            return self._remembered_arrival(url, referrer, said, origins)
+        return self._last_long_arrival(url, referrer, said, origins)
 
     def reload(self) -> bool:
         """Open the geo databases again if any came, went or changed; whether they did. May block for milliseconds."""

@@ -11,9 +11,10 @@ from importlib.resources import files
 from typing import NamedTuple
 
 PAYMENT = "payment"
+MAX_HOST_CHARS = 253  # RFC 1035, section 2.3.4
 
 _FILES = ("referrers.json", "ours.json")
-_AUTHENTICATION = re.compile(r"(?:^|[.-])(?:acs\d*|3d-?s(?:ecure)?\d*|3ds2?|3dsv2|emv3ds)[.-].*\.")
+_AUTHENTICATION = re.compile(r"(?:^|[.-])(?:acs\d*|3d-?s(?:ecure)?\d*|3ds2?|3dsv2|emv3ds)[.-][^.]*\.")
 """Access control servers of 3-D Secure, which every bank names its own way (`acs2.bank.example`)."""
 _BY_NAME = ("ai_assistant", "social", "organic_search", "email")
 """Channels that a campaign's source can name without a medium; the first that knows the name has it."""
@@ -43,6 +44,8 @@ class Places:
 
     def by_host(self, host: str) -> Place | None:
         """The place a host (lower case) or Android app id belongs to; a subdomain belongs where its parent does."""
+        if len(host) > MAX_HOST_CHARS:
+            return None
         rest = host
         while "." in rest:
             place = self._hosts.get(rest)

@@ -1,6 +1,7 @@
 """Everything of one kind, as a stream of NDJSON. What ends cleanly is complete: a failure breaks the connection."""
 
 import asyncio
+import logging
 from contextlib import aclosing
 
 from aiohttp import web
@@ -8,6 +9,8 @@ from aiohttp import web
 from sessionizer.api import Api
 from sessionizer.api.answers import NOT_KEPT
 from sessionizer.api.problems import Problem, ProblemReason
+
+_log = logging.getLogger(__name__)
 
 EXPORTS = ("profiles", "events", "sessions")
 
@@ -35,6 +38,8 @@ async def export(request: web.Request, api: Api) -> web.StreamResponse:
             async with asyncio.timeout(MAX_STALL_S):
                 await response.write_eof()
             complete = True
+        except TimeoutError:
+            _log.info("an export was broken off: its reader took nothing for %s s", MAX_STALL_S)
         finally:
             if not complete and request.transport is not None:
                 request.transport.abort()

@@ -104,6 +104,8 @@ def _body(refusal: "Refusal") -> bytes:
     """The event as it came, with the time it came at, and an id so that a repetition is found."""
     event = msgspec.json.decode(refusal.body)
     if isinstance(event, dict):
+        event.pop("sentAt", None)  # it was sent then, not now: its age would look like a wrong clock
         event.setdefault("timestamp", to_text(refusal.received_at_ms))
-        event.setdefault("messageId", f"redriven-{refusal.received_at_ms}-{refusal.refusal_id}")
+        if not event.get("messageId"):
+            event["messageId"] = f"redriven-{refusal.received_at_ms}-{refusal.refusal_id}"
     return msgspec.json.encode({"batch": [event]})

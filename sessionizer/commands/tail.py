@@ -108,7 +108,14 @@ def _show_pretty(outcome: dict[str, Any]) -> None:
         fields.get("user_id") or fields.get("userId") or fields.get("anonymous_id") or fields.get("anonymousId") or "-"
     )
     what = " ".join(str(each) for each in (fields.get("type", "-"), fields.get("event") or fields.get("name")) if each)
-    page = (fields.get("derived") or {}).get("page_path") or ""
+    derived = fields.get("derived")
+    page = (derived.get("page_path") or "") if isinstance(derived, dict) else ""
     why = " ".join(str(each) for each in (outcome.get("reason"), outcome.get("detail")) if each)
     when = str(fields.get("received_at", ""))[11:23]
-    click.echo(f"{when:<12} {label} {outcome.get('source', ''):<12} {what:<28} {who:<36} {page} {why}".rstrip())
+    told = _printable(f"{outcome.get('source', ''):<12} {what:<28} {who!s:<36} {page} {why}").rstrip()
+    click.echo(f"{_printable(when):<12} {label} {told}")
+
+
+def _printable(text: str) -> str:
+    """Text that cannot command a terminal: anybody may name an event."""
+    return "".join(each if each.isprintable() else "�" for each in text)

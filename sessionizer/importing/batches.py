@@ -62,7 +62,8 @@ def _encoded(row: Row, build: Build, namer: Namer, encode: Any, max_bytes: int) 
         event = build(row.values)
     except RowInvalid as error:
         return BadRow(row.line, str(error))
-    if "messageId" not in event:
+    event.pop("sentAt", None)  # history was not sent now: else its age would look like a wrong clock
+    if not event.get("messageId"):
         event["messageId"] = namer.name(event, row.values)
     try:
         piece: bytes = encode(event)

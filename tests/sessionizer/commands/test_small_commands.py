@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.request import urlopen
@@ -129,19 +130,28 @@ def test_tail_without_a_server_says_what_to_do(tmp_path: Path) -> None:
 def test_tail_shows_accepted_rejected_and_duplicates(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         argv = [*ARIANE, "tail", "--data", str(tmp_path), "--json"]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(None)) as tail:
-            assert tail.stdout is not None
-            seen: dict[str, dict[str, object]] = {}
-            time.sleep(1.0)
-            deadline = time.monotonic() + 30
-            while {"accepted", "rejected", "duplicates"} - seen.keys():
-                assert time.monotonic() < deadline, seen
+        seen: dict[str, dict[str, object]] = {}
+        shown = threading.Event()
+
+        def send() -> None:
+            while not shown.wait(0.3):
                 server.post("/v1/page", {"anonymousId": "a", "messageId": "same"})
                 server.post("/v1/track", {"anonymousId": "a"})
-                outcome = json.loads(tail.stdout.readline())
-                seen[outcome["outcome"]] = outcome
-            tail.send_signal(signal.SIGINT)
-            tail.wait(10)
+
+        sending = threading.Thread(target=send)
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(None)) as tail:
+            try:
+                sending.start()
+                assert tail.stdout is not None
+                while {"accepted", "rejected", "duplicates"} - seen.keys():
+                    outcome = json.loads(tail.stdout.readline())
+                    seen[outcome["outcome"]] = outcome
+                tail.send_signal(signal.SIGINT)
+                assert tail.wait(20) == 0
+            finally:
+                shown.set()
+                sending.join()
+                tail.kill()
     assert seen["rejected"]["reason"] == "missing_event_name"
     assert seen["accepted"]["event"]["message_id"] == "same"  # type: ignore[index]
 
