@@ -129,13 +129,15 @@ def add_purchase(purchases: Purchases, happening: Happening, properties: Propert
 
 
 def products_amount(products: Any) -> Decimal | None:
-    """The worth of a refund's `products`; None when there is no such list."""
+    """The worth of a refund's `products`, nothing when it is absurd; None when there is no such list."""
     if not isinstance(products, list):
         return None
     lines = [product for product in products if isinstance(product, dict)]
     prices = [(amount(line.get("price")), quantity(line.get("quantity"))) for line in lines]
     worth = total(EXACT.multiply(price, count) for price, count in prices if price is not None)
-    return amount(str(worth)) if lines else None
+    if not lines:
+        return None
+    return worth if worth.copy_abs() < MAX_AMOUNT else Decimal(0)
 
 
 def add_amount(sums: dict[str, str], currency: str, value: Decimal) -> None:

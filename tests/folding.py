@@ -16,6 +16,7 @@ from collector.event import Event, to_record
 from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
+from sessionizer import owners
 from sessionizer.people import FoldedPeople
 from sessionizer.store import ProfileStore
 from sessionizer.store.memory import MemoryStore
@@ -57,6 +58,11 @@ def fold_in_memory(history: Sequence[Event], sizes: Sequence[int]) -> Exports:
     return asyncio.run(run())
 
 
+def named(root: Any) -> tuple[str, ...]:
+    """The oracle's root as the text-only tuple that profile ids are made of."""
+    return tuple(("server" if each else "") if isinstance(each, bool) else each for each in root)
+
+
 def as_bytes(found: Exports) -> dict[str, bytes]:
     """Exports as bytes, without the one fact of arrival that a test cannot set: positions."""
     return {
@@ -92,6 +98,7 @@ def compare(world: World, found: Exports) -> None:
     by_keys = {sorted_keys(keys): root for root, keys in expected.items()}
     profile_of = {profile["profile_id"]: profile for profile in found["profiles"]}
     assert profile_of.keys() == groups.keys()
+    assert profile_of.keys() == {owners.profile_id(named(root)) for root in world.people}
     for profile_id, keys in groups.items():
         person, profile = world.people[by_keys[sorted_keys(keys)]], profile_of[profile_id]
         totals = person.totals

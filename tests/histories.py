@@ -77,7 +77,7 @@ def _visit(chance: Random, nth: int) -> Event:
             who = {"user_id": chance.choice(("jane", "jane", "joe"))}
         case 2:
             who = {"contacts": (Contact(type="email", value=chance.choice(("a@x.org", "b@x.org"))),)}
-    what: dict[str, Any] = {"type": "page"}
+    what: dict[str, Any] = {"type": "page", "name": chance.choice(("Home", "Shoes", None))}
     match chance.randint(0, 8):
         case 0:
             what = {"type": "track", "event": "Logged Out"}

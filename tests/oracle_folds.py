@@ -136,12 +136,14 @@ def total_engaged_ms(said: Iterable[Said]) -> int:
 def touch(said: list[Said]) -> Touch:
     """Where the visit came from: what its first page or screen says."""
     at = clock.to_text(said[0].place[0])
-    view = next((each.event.derived for each in said if each.event.type in VIEWS), None)
-    if view is None:
+    event = next((each.event for each in said if each.event.type in VIEWS), None)
+    if event is None:
         return Touch("direct", None, None, None, None, None, at)
+    view = event.derived
+    landing_page = view.page_url or view.page_path or event.name
     if view.channel in (None, "internal", "payment"):
-        return Touch("direct", None, None, None, None, view.page_url, at)
-    return Touch(view.channel, view.channel_source, view.medium, view.campaign, view.referrer, view.page_url, at)
+        return Touch("direct", None, None, None, None, landing_page, at)
+    return Touch(view.channel, view.channel_source, view.medium, view.campaign, view.referrer, landing_page, at)
 
 
 def traits(said: Iterable[Said]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector.event import Contact, Event, Trust
+from collector.event import Contact, Derived, Event, Trust
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
 from sessionizer.people import FoldedPeople
@@ -39,6 +39,7 @@ def mail(value: str) -> tuple[Contact, ...]:
 
 PROVEN = {"user_id": "jane", "trust": Trust.PROVEN}
 LOGOUT = {"type": "track", "event": "Logged Out"}
+LEFT = {"type": "track", "event": "Page Left"}
 STORIES: dict[str, tuple[list[Event], Event]] = {
     "a proof comes late into a claimed stretch that two e-mails had cut": (
         [
@@ -103,6 +104,7 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
             event("p", 0, anonymous_id="d2", **PROVEN),
             event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
             event("a", 10, user_id="jane", contacts=mail("a@x.org")),
+            event("aa", 12),
             event("c", 30),
             event("b", 20, contacts=mail("b@x.org")),
         ],
@@ -115,6 +117,97 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
     "a view comes late at the moment of the last of a full column of references": (
         [event(f"m{nth:02}", nth) for nth in range(CHUNK + 8)],
         event("a", CHUNK - 1),
+    ),
+    "a direct view comes late before the one that a visit seemed to come by": (
+        [event("a", 0, **LEFT), event("b", 10, derived=Derived(channel="email", channel_source="news"))],
+        event("late", 5),
+    ),
+    "a report comes late and joins a visit with a page to one without": (
+        [event("a", 0), event("b", 60, **LEFT), event("c", 180)],
+        event("late", 30, **LEFT),
+    ),
+    "a page with a logout's name is no logout": ([event("a", 0), event("b", 20)], event("c", 10, event="Logged Out")),
+    "a login told by the server with a previous id joins nobody": (
+        [event("a", 0, user_id="jane"), event("b", 20, user_id="joe")],
+        event("c", 30, type="identify", user_id="joe", previous_id="jane", trust=Trust.SERVER),
+    ),
+    "an alias of nobody joins nobody": (
+        [event("a", 0, user_id="jane"), event("b", 20, user_id="joe")],
+        event("c", 30, type="alias", previous_id="jane", trust=Trust.SERVER),
+    ),
+    "a shared e-mail between the marks of one user goes to who used it last": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("b", 60, anonymous_id="d2", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+        ],
+        event("late", 45, contacts=mail("home@x.org")),
+    ),
+    "a shared e-mail after both is hers again": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("b", 60, anonymous_id="d2", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+        ],
+        event("late", 65, contacts=mail("home@x.org")),
+    ),
+    "a shared e-mail at the very moment and message of a mark": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("b", 60, anonymous_id="d2", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+            event("d", 90, anonymous_id="d3", contacts=mail("home@x.org")),
+        ],
+        event("b", 60, contacts=mail("home@x.org")),
+    ),
+    "a shared e-mail at the very moment and message of the last mark": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+        ],
+        event("c", 30, contacts=mail("home@x.org")),
+    ),
+    "of two e-mails that a phone joins, the one heard first leads": (
+        [
+            event("a", 10, anonymous_id="d2", contacts=mail("z@x.org")),
+            event("b", 20, anonymous_id="d3", contacts=(*mail("a@x.org"), Contact(type="phone", value="+491"))),
+            event("c", 50, anonymous_id="d4", contacts=(*mail("z@x.org"), Contact(type="phone", value="+491"))),
+        ],
+        event("late", 45),
+    ),
+    "a shared e-mail after her mark in the midst of a slice is hers": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+            event("b", 40, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("d", 60, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+        ],
+        event("late", 45, contacts=mail("home@x.org")),
+    ),
+    "a shared e-mail at the moment and message of her mark in the midst of a slice is hers": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("c", 30, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+            event("x", 45, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("d", 60, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+        ],
+        event("x", 45, contacts=mail("home@x.org")),
+    ),
+    "a shared e-mail at the moment and message of his first mark is his": (
+        [
+            event("a", 0, anonymous_id="d2", user_id="jane", contacts=mail("home@x.org")),
+            event("b", 60, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+            event("d", 90, anonymous_id="d3", user_id="joe", contacts=mail("home@x.org")),
+        ],
+        event("b", 60, contacts=mail("home@x.org")),
+    ),
+    "a nameless slice begins with the message id that began a user's, from another sender": (
+        [event("m", 0, user_id="jane"), event("out", 10, **LOGOUT)],
+        event("m", 20, source="till"),
+    ),
+    "a nameless slice begins with the message id that began an e-mail's, from another sender": (
+        [event("m", 0, contacts=mail("a@x.org")), event("out", 10, **LOGOUT)],
+        event("m", 20, source="till"),
     ),
     "a view comes late exactly half an hour after a visit": ([event("a", 0), event("b", 61)], event("late", 30)),
     "a view comes late a little more than half an hour after a visit": (

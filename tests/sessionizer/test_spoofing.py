@@ -5,8 +5,11 @@
 
 import msgspec
 
-from collector.event import Trust
+from collector.event import RETRACTION, Event, Trust
 from sessionizer.views import Profile
+from tests.folding import compare, fold_in_memory
+from tests.histories import as_log
+from tests.oracle import recompute
 from tests.spoofing import JANE, MALLORY, Judge, Sent, janes_story, sequence, through_the_edge, what_is_said_of_jane
 
 SEQUENCES = 2000
@@ -53,3 +56,14 @@ async def test_janes_stories_show_what_they_tell() -> None:
     assert {"user_id", "email", "phone"} <= {each.type for each in profile.identifiers}
     assert said["timeline"]
     assert said["sessions"]
+
+
+def test_a_public_event_that_calls_itself_a_retraction_takes_nothing_back() -> None:
+    """The edge refuses it; should one ever be in the log, it is an event like any other."""
+    login = {"message_id": "j", "anonymous_id": "d1", "user_id": JANE, "type": "identify"}
+    undo = {"message_id": "m", "anonymous_id": "d2", "type": RETRACTION, "properties": {"message_ids": ["j"]}}
+    about = {"timestamp": "2026-03-02T08:00:00.000Z", "received_at": "", "source": "default", "trust": Trust.PUBLIC}
+    history = [Event(**{**each, **about}) for each in (login, undo)]
+    found = fold_in_memory(history, [])
+    compare(recompute(as_log(history)), found)
+    assert [each["status"] for each in found["profiles"] if each["totals"]["events"] == 1].count("known") == 1

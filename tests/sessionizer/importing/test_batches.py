@@ -28,6 +28,14 @@ def test_a_name_depends_on_source_and_kind_of_event() -> None:
     assert len({*names(rows), *names(rows, source="till"), *names(rows, kind="track")}) == 3
 
 
+def test_history_keeps_its_time_and_a_row_with_an_empty_id_gets_a_name() -> None:
+    values = {"messageId": None, "sentAt": "2020-01-01T00:00:00Z", "timestamp": "2020-01-01T00:00:00Z", "userId": "u"}
+    (batch,) = to_batches([Row(1, values)], dict, Namer("default"))
+    (event,) = json.loads(batch.body)["batch"]
+    assert "sentAt" not in event
+    assert event["messageId"]
+
+
 def test_batches_stay_within_their_limits_and_keep_the_order() -> None:
     rows = [Row(n, {"id": str(n)}) for n in range(1, 11)]
     batches = list(to_batches(rows, BUILD, Namer("default"), max_events=3))
