@@ -16,6 +16,8 @@ Row = dict[str, Any]
 Message = dict[str, Any]
 
 JANE_AT_HOME = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+MAX_IDLE_S = 20.0
+"""A connection kept longer than this without use may be closed by the server at any moment: it closes at 75 s."""
 JSON_HEADERS = {"Content-Type": "application/json", "User-Agent": JANE_AT_HOME}
 
 
@@ -28,11 +30,14 @@ class Stack:
         """The newest `Log-Position` it was told."""
         self.host = urlsplit(url).netloc
         self._connection = http.client.HTTPConnection(self.host, timeout=timeout_s)
+        self._used_at_s = clock.monotonic_s()
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request as it is; raises OSError or http.client.HTTPException when the server is gone."""
+        if clock.monotonic_s() - self._used_at_s > MAX_IDLE_S:
+            self._connection.close()  # opened again by the request
         try:
             self._connection.request(method, path, body, dict(headers or {}))
             response = self._connection.getresponse()
@@ -40,6 +45,7 @@ class Stack:
         except BaseException:
             self._connection.close()
             raise
+        self._used_at_s = clock.monotonic_s()
         if answer.status == 200 and "Log-Position" in answer.headers:
             self.written = answer.headers["Log-Position"]
         return answer
