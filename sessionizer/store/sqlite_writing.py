@@ -1,0 +1,193 @@
+"""Writing the SQLite store: a batch whole or not at all, and an erasure without a trace. On the connection's thread."""
+
+import sqlite3
+from array import array
+
+import msgspec
+
+from collector.runtime.sqlite import leave_no_trace, transaction
+from sessionizer.state import VisitorChange, encode
+from sessionizer.store import Commit, Conflict, Erasing
+from sessionizer.store.sqlite_reading import HASH_BYTES
+
+_write_root = msgspec.json.Encoder().encode
+
+
+def keep(db: sqlite3.Connection, commit: Commit) -> None:
+    with transaction(db):
+        moved = db.execute(
+            "/* ProfileStore.commit */ update books set value = ? where name = 'position' and value = ?",
+            (commit.position, commit.expected),
+        ).rowcount
+        if moved != 1:
+            raise Conflict(f"the store is no longer at position {commit.expected}")
+        if commit.erasing is not None:
+            _erase(db, commit.erasing, commit.position)
+        db.executemany(
+            "/* ProfileStore.commit */ insert into suppressed (position) values (?)",
+            [(each,) for each in commit.suppressed],
+        )
+        _keep_records(db, [change for change in commit.changes if not _has_rows(change)])
+        for change in commit.changes:
+            if _has_rows(change):
+                _keep_visitor(db, change)
+        db.executemany(
+            """/* ProfileStore.commit */
+            insert into retractions (message_id, retraction, reason, received_at) values (?, ?, ?, ?)
+            on conflict (message_id, retraction) do update set received_at = min(received_at, excluded.received_at)""",
+            commit.retracted,
+        )
+        db.executemany(
+            "/* ProfileStore.commit */ insert into retraction_events (retraction) values (?)",
+            [(each,) for each in commit.retraction_events],
+        )
+        if commit.arrivals:
+            db.execute(
+                "/* ProfileStore.commit */ insert into arrivals (first, hashes, positions) values (?, ?, ?)",
+                (
+                    commit.arrivals[0][0],
+                    b"".join(hashed for _, hashed in commit.arrivals),
+                    array("q", [position for position, _ in commit.arrivals]).tobytes(),
+                ),
+            )
+        db.executemany(
+            "/* ProfileStore.commit */ insert or ignore into profile_ids (profile_id, root) values (?, ?)",
+            [(profile_id, _write_root(root).decode()) for profile_id, root in commit.roots.items()],
+        )
+        db.executemany(
+            "/* ProfileStore.commit */ insert or ignore into quarantine (position, reason) values (?, ?)",
+            commit.quarantined,
+        )
+        db.executemany(
+            """/* ProfileStore.commit */ insert into books (name, value) values (?, ?)
+            on conflict (name) do update set value = value + excluded.value""",
+            list(commit.counted.items()),
+        )
+
+
+def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
+    for key in erasing.visitors:
+        row = db.execute(
+            "/* ProfileStore.commit */ delete from visitors where key = ? returning visitor", (key,)
+        ).fetchone()
+        if row is not None:
+            for table in ("chunks", "slices", "sessions", "naming"):
+                db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", row)  # noqa: S608
+    for table, column, values in (
+        ("profile_ids", "profile_id", erasing.profile_ids),
+        ("retractions", "message_id", erasing.message_ids),
+        ("retraction_events", "retraction", erasing.retraction_events),
+        ("quarantine", "position", erasing.positions),
+    ):
+        db.executemany(
+            f"/* ProfileStore.commit */ delete from {table} where {column} = ?",  # noqa: S608
+            [(each,) for each in values],
+        )
+    db.executemany(
+        "/* ProfileStore.commit */ update retractions set reason = ? where retraction = ?",
+        [(reason, each) for each, reason in erasing.reasons.items()],
+    )
+    _forget_arrivals(db, erasing.positions)
+    _note(db, "erased", position)
+
+
+def _forget_arrivals(db: sqlite3.Connection, positions: set[int]) -> None:
+    """Take events out of the arrivals, batch by batch."""
+    left = sorted(positions, reverse=True)
+    while left:
+        row = db.execute(
+            "/* ProfileStore.commit */ select first, hashes, positions from arrivals where first <= ? "
+            "order by first desc limit 1",
+            (left[0],),
+        ).fetchone()
+        if row is None:
+            return
+        first, hashes, packed = row
+        kept = [(n, each) for n, each in enumerate(array("q", packed)) if each not in positions]
+        if len(kept) < len(packed) // 8:
+            db.execute(
+                "/* ProfileStore.commit */ update arrivals set hashes = ?, positions = ? where first = ?",
+                (
+                    b"".join(hashes[n * HASH_BYTES : (n + 1) * HASH_BYTES] for n, _ in kept),
+                    array("q", [each for _, each in kept]).tobytes(),
+                    first,
+                ),
+            )
+        left = [each for each in left if each < first]
+
+
+def leave_nothing(db: sqlite3.Connection) -> tuple[bool, bool]:
+    """Whether no trace is left, and whether that is news.
+
+    The file is written anew: SQLite overwrites deleted rows, but not the copies of them that it leaves in the free
+    space of pages it once split.
+    """
+    found = dict(db.execute("/* ProfileStore.leave_no_trace */ select name, value from books"))
+    erased = found.get("erased", 0)
+    if found.get("traceless", 0) >= erased:
+        return True, False
+    if found.get("rewritten", 0) < erased:
+        db.execute("/* ProfileStore.leave_no_trace */ vacuum")
+        _note(db, "rewritten", erased)
+    if not leave_no_trace(db):
+        return False, False
+    _note(db, "traceless", erased)
+    return True, True
+
+
+def _note(db: sqlite3.Connection, name: str, position: int) -> None:
+    db.execute("/* ProfileStore.note */ insert or replace into books (name, value) values (?, ?)", (name, position))
+
+
+def _has_rows(change: VisitorChange) -> bool:
+    return bool(
+        change.refolded or change.chunks or change.slices or change.sessions or change.dropped_sessions or change.index
+    )
+
+
+def _keep_records(db: sqlite3.Connection, changes: list[VisitorChange]) -> None:
+    """Keep visitors that closed nothing and named nobody new: nearly all, in one go."""
+    db.executemany(
+        """/* ProfileStore.commit */ insert into visitors (key, record) values (?, ?)
+        on conflict (key) do update set record = excluded.record""",
+        [(change.key, encode(change.record)) for change in changes],
+    )
+
+
+def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
+    (visitor,) = db.execute(
+        """/* ProfileStore.commit */ insert into visitors (key, record) values (?, ?)
+        on conflict (key) do update set record = excluded.record returning visitor""",
+        (change.key, encode(change.record)),
+    ).fetchone()
+    if change.refolded:
+        for table in ("chunks", "slices", "sessions", "naming"):
+            db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", (visitor,))  # noqa: S608
+    if change.chunks:
+        db.executemany(
+            "/* ProfileStore.commit */ insert or replace into chunks (visitor, number, refs) values (?, ?, ?)",
+            [(visitor, number, encode(each)) for number, each in change.chunks.items()],
+        )
+    if change.slices:
+        db.executemany(
+            """/* ProfileStore.commit */
+            insert or replace into slices (visitor, number, started, slice) values (?, ?, ?, ?)""",
+            [(visitor, number, each.first[0], encode(each)) for number, each in change.slices.items()],
+        )
+    if change.sessions:
+        db.executemany(
+            """/* ProfileStore.commit */
+            insert or replace into sessions (visitor, number, started, session) values (?, ?, ?, ?)""",
+            [(visitor, number, each.first[0], encode(each)) for number, each in change.sessions.items()],
+        )
+    if change.dropped_sessions:
+        db.executemany(
+            "/* ProfileStore.commit */ delete from sessions where visitor = ? and number = ?",
+            [(visitor, number) for number in change.dropped_sessions],
+        )
+    if change.index:
+        db.executemany(
+            """/* ProfileStore.commit */ insert into naming (identifier, visitor, proves) values (?, ?, ?)
+            on conflict (identifier, visitor) do update set proves = max(proves, excluded.proves)""",
+            [(name, visitor, proves) for name, proves in change.index.items()],
+        )
