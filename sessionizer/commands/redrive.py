@@ -1,5 +1,6 @@
 """`ariane redrive`: refused events, driven in again after what was wrong with them is mended."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,10 @@ import msgspec
 
 from collector.runtime.clock import now_ms, to_text
 from collector.runtime.folder import DataFolder
+from collector.settings import EdgeSettings
+from sessionizer.commands import settings_file
 from sessionizer.commands.command import Command
+from sessionizer.commands.edge_settings import EDGE, edge_settings
 from sessionizer.commands.options import data_options, json_option, log_option
 from sessionizer.commands.plan import Urls, urls_for
 from sessionizer.commands.progress import Show, progress
@@ -22,13 +26,20 @@ if TYPE_CHECKING:
 @data_options
 @log_option
 @json_option
+@click.pass_context
 @click.option(
     "--reason", "reasons", multiple=True, metavar="REASON", help="Only those refused for this; repeat for more."
 )
 @click.option("--list", "only_list", is_flag=True, help="Only show what was refused, and change nothing.")
 @click.option("--trusted", is_flag=True, help="As a server's events. Without it they count as public.")
 def redrive(
-    data: Path, log: str | None, as_json: bool, reasons: tuple[str, ...], only_list: bool, trusted: bool
+    ctx: click.Context,
+    data: Path,
+    log: str | None,
+    as_json: bool,
+    reasons: tuple[str, ...],
+    only_list: bool,
+    trusted: bool,
 ) -> None:
     """Drive refused events in again.
 
@@ -38,11 +49,12 @@ def redrive(
     from collector.runtime import loop
 
     folder = DataFolder(data).create()
+    settings = edge_settings(ctx.meta.get(settings_file.META_KEY, {}).get(EDGE, {}), os.environ, ())
     with progress("driving in again", unit="events") as show:
         counts = loop.run(
             count_refused(folder, reasons)
             if only_list
-            else _redrive(folder, urls_for(folder, log, None), reasons, trusted, show)
+            else _redrive(folder, urls_for(folder, log, None), settings, reasons, trusted, show)
         )
     if as_json:
         click.echo(msgspec.json.encode(counts))
@@ -72,15 +84,14 @@ async def count_refused(folder: DataFolder, reasons: tuple[str, ...]) -> dict[st
 
 
 async def _redrive(
-    folder: DataFolder, urls: Urls, reasons: tuple[str, ...], trusted: bool, show: Show
+    folder: DataFolder, urls: Urls, settings: EdgeSettings, reasons: tuple[str, ...], trusted: bool, show: Show
 ) -> dict[str, int]:
-    from collector.settings import EdgeSettings
     from sessionizer.commands.opened import owned_edge
     from sessionizer.commands.sending import into
 
     total = sum((await count_refused(folder, reasons)).values())
     counts: Counter[str] = Counter()
-    async with owned_edge(folder, urls, EdgeSettings()) as edge:
+    async with owned_edge(folder, urls, settings) as edge:
         after, newest_ms = 0, now_ms() - 1  # those refused again just now are not driven in for ever
         while page := await edge.refused.read(after, 500):
             after = page[-1].refusal_id

@@ -302,3 +302,11 @@ def test_refused_events_are_driven_in_again_once_mended(tmp_path: Path) -> None:
     assert json.loads(export(tmp_path, "events"))["anonymous_id"] == "d" * 60
     assert ariane("redrive", "--data", tmp_path, "--list", "--json").json() == {"id_too_long": 1}
     assert books(ariane("verify", "--data", tmp_path, "--json"))["rejected"] == 1
+
+
+def test_driving_in_again_goes_by_the_folders_own_settings(tmp_path: Path) -> None:
+    ariane("keys", "--data", tmp_path)
+    with serving(tmp_path) as server:
+        server.post("/v1/track", {"anonymousId": "d" * 300, "messageId": "long", "event": "Viewed"})
+    (tmp_path / "ariane.toml").write_text("[edge]\nmax_id_chars = 400\n")
+    assert ariane("redrive", "--data", tmp_path, "--json").json() == {"accepted": 1}
