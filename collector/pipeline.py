@@ -45,8 +45,6 @@ class Edge(msgspec.Struct, kw_only=True):
     live: Live
     erasures: Against = msgspec.field(default_factory=lambda: Against(Hasher(b"")))
     """Keeps away what is of people who were erased."""
-    on_appended: Callable[[], None] = lambda: None
-    """Called after every durable append, to wake readers of the log."""
     new_id: Callable[[], str] = clock.new_id
 
 
@@ -148,8 +146,6 @@ async def _store(
         raise Refused(
             Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again", edge.settings.retry_after_s
         ) from error
-    if events:
-        edge.on_appended()
     if rejections:
         await _keep(rejections, request, source, edge)
     return position

@@ -31,10 +31,6 @@ class Part(NamedTuple):
     def first(self) -> Place:
         return place(self.slice.first, self.device)
 
-    @property
-    def last(self) -> Place:
-        return place(self.slice.last, self.device)
-
 
 class MarksOf(NamedTuple):
     """The question when exactly a slice's events carried a contact."""

@@ -1,12 +1,16 @@
 """The mind, top to bottom: event log → [ know → sort → append or refold → name ] → what to keep. Pure.
 
-    decide(known, batch)      one batch of new events against what is known: which visitors change, and how
+    Known        what must be loaded before a batch can be decided; `worker.Decision` loads it
+    sort()       leave out copies, and put each visitor's new events in order
+    extend()     add them to the visitor's record: at its end, or late
+    refold()     fold a visitor again, where adding is not enough
+    roots()      the profile ids that come of it
 
 A batch is decided visitor by visitor. An event that comes last on its visitor is appended to the record; anything that
 reaches into the past (a late event, a login that takes back cuts, a first proof, a retraction) folds that visitor again
 from all its events; a late event that moves no cut is added where it belongs (`late.py`). All ways give the same, so
-arrival order, batches and restarts leave no trace.
-Ownership across visitors is not decided here at all, but when it is asked for (`owners.py`).
+arrival order, batches and restarts leave no trace. Ownership across visitors is not decided here at all, but when it is
+asked for (`owners.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set

@@ -1,9 +1,10 @@
 """What the mind remembers: one record a visitor, and the closed slices, sessions and event references beside it.
 
 A *visitor* is a device (`anonymous_id`), or one event without a device. Its record holds what the next event needs: the
-open slice, the open session and the newest references. Closed ones are rows of their own, written once, so that an
-event costs the same on a device's first day and in its tenth year. Everything here is a pure function of the visitor's
-set of events and of what proofs and retractions take from them: no clocks, no arrival order.
+open slice, the open session and the newest references. Closed ones are rows of their own, so that an event costs the
+same however many slices and sessions a device has had; a slice that stays open grows with its orders and traits.
+Everything here is a pure function of the visitor's set of events and of what proofs and retractions take from them: no
+clocks, no arrival order.
 
 Encoded as MessagePack arrays: a field is only ever added at the end, with a default.
 """

@@ -7,15 +7,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from collector.enrich.bots import Detector, Machine
 from collector.enrich.campaign import Tags
 from collector.enrich.channels import arrive
 from collector.enrich.geo import Geo, open_geo, signature_of
 from collector.enrich.places import Place, load_places
 from collector.enrich.user_agent import MAIL_PROXY, Device, UserAgents
-from collector.runtime.clock import to_text
 
 _REMEMBERED_AGENTS = 4096
 """Distinct User-Agents; at most 512 characters each, so at most some 4 MB."""
@@ -34,25 +31,6 @@ class Agent(NamedTuple):
     app: Place | None
     """The social app whose embedded browser it is."""
     mail_proxy: bool
-
-
-class GeoFileState(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    kind: str
-    built: str
-    """When its maker built it, RFC 3339."""
-    ip_version: int
-
-
-class LookupsState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is loaded, for `ariane doctor`."""
-
-    geo_folder: str
-    geo_files: list[GeoFileState]
-    geo_problems: list[str]
-    referring_hosts: int
-    bot_patterns_left_out: list[str]
-    """Patterns of a newer list that this version cannot use."""
 
 
 class Lookups:
@@ -86,19 +64,6 @@ class Lookups:
         self.geo = open_geo(self.geo_folder)  # readers of the old one finish with it; its maps go with the last of them
         self._warn()
         return True
-
-    def describe(self) -> LookupsState:
-        """What is loaded, and what could not be."""
-        return LookupsState(
-            geo_folder=str(self.geo_folder),
-            geo_files=[
-                GeoFileState(name=file.name, kind=file.kind, built=to_text(file.built_ms), ip_version=file.ip_version)
-                for file in self.geo.files
-            ],
-            geo_problems=list(self.geo.problems),
-            referring_hosts=len(self._places),
-            bot_patterns_left_out=list(self._detector.left_out),
-        )
 
     def close(self) -> None:
         """Let go of the databases; every address is nowhere from now on. Idempotent."""

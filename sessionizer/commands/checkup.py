@@ -16,15 +16,13 @@ from collector.log import CorruptRecord, LogUnavailable
 from collector.log.opening import open_log
 from collector.runtime.clock import MS_PER_DAY, from_text, now_ms, to_text
 from collector.runtime.folder import DataFolder
-from collector.runtime.sqlite import linked_version
+from collector.runtime.sqlite import FIRST_SAFE_VERSION, linked_version
 from collector.sources import Sources, SourcesInvalid, load
 from sessionizer.commands.folders import api_owner
 from sessionizer.commands.plan import Urls, path_of
 from sessionizer.commands.redrive import count_refused
 from sessionizer.store.opening import open_store
 
-FIRST_SOUND_SQLITE = (3, 51, 3)
-"""Before it, two connections that write or checkpoint one WAL database at once can corrupt it (sqlite.org/wal.html)."""
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 LITTLE_FREE_BYTES = 1024 * 1024 * 1024
 OLD_GEO_DAYS = 92
@@ -62,7 +60,7 @@ def versions() -> Iterator[Finding]:
         ours = "not installed as a package"
     yield Finding(level="ok", subject="versions", says=f"ariane {ours}, Python {platform.python_version()}")
     linked = sqlite3.sqlite_version
-    if linked_version() >= FIRST_SOUND_SQLITE:
+    if linked_version() >= FIRST_SAFE_VERSION:
         yield Finding(level="ok", subject="sqlite", says=f"SQLite {linked}")
     else:
         says = f"SQLite {linked} can corrupt a database that two programs write at once (mended in 3.51.3)"

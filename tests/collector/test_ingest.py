@@ -305,14 +305,6 @@ async def test_a_sender_that_hangs_up_does_not_stop_the_append(tmp_path: Path) -
         assert len(await edge.events()) == 1
 
 
-async def test_readers_of_the_log_are_woken_after_every_append(tmp_path: Path) -> None:
-    woken: list[bool] = []
-    async with running(make_edge(tmp_path, on_appended=lambda: woken.append(True))) as edge:
-        await edge.post("/v1/page", PAGE)
-        await edge.post("/v1/page", {})
-    assert woken == [True]
-
-
 async def test_bots_are_withheld_where_a_source_excludes_them(edge: RunningEdge) -> None:
     bot = {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
     await edge.post("/v1/page", PAGE, "wk_nobots", headers=bot)

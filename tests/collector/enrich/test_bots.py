@@ -71,8 +71,8 @@ def test_a_pattern_the_matcher_does_not_understand_is_left_out_and_named(monkeyp
     assert detector.find("GPTBot/1.0") == Machine("GPTBot", library=False)
 
 
-def test_every_pattern_of_the_package_is_understood(lookups):
-    assert lookups.describe().bot_patterns_left_out == []
+def test_every_pattern_of_the_package_is_understood():
+    assert Detector().left_out == []
 
 
 def test_a_driven_browser_says_so(derive):

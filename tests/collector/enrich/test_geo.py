@@ -82,7 +82,7 @@ def test_the_first_file_that_knows_an_address_answers(tmp_path):
 def test_no_folder_is_nowhere(tmp_path):
     lookups = open_lookups(tmp_path / "missing")
     assert lookups.geo.find("81.2.69.142") == NOWHERE
-    assert lookups.describe().geo_files == []
+    assert lookups.geo.files == ()
     assert lookups.reload() is False
 
 
@@ -93,9 +93,8 @@ def test_a_broken_file_is_left_out_with_a_warning(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         lookups = open_lookups(tmp_path)
     assert lookups.geo.find("81.2.69.142")["country"] == "GB"
-    state = lookups.describe()
-    assert [file.name for file in state.geo_files] == ["c.mmdb"]
-    assert [problem.split(" ")[0] for problem in state.geo_problems] == ["a-broken.mmdb", "b-empty.mmdb"]
+    assert [file.name for file in lookups.geo.files] == ["c.mmdb"]
+    assert [problem.split(" ")[0] for problem in lookups.geo.problems] == ["a-broken.mmdb", "b-empty.mmdb"]
     assert "a-broken.mmdb is no readable MaxMind database" in caplog.text
 
 
