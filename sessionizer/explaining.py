@@ -6,7 +6,7 @@ Pure, but for `explain`, which loads what the rest turns out to need.
 from collections.abc import Iterable
 
 from collector.runtime.clock import to_text
-from sessionizer import views
+from sessionizer import guards, views
 from sessionizer.loading import Loader
 from sessionizer.owners import (
     Contact,
@@ -20,13 +20,14 @@ from sessionizer.owners import (
     profile_id,
 )
 from sessionizer.slices import own_root
-from sessionizer.state import Claim, Root, identifier, place
+from sessionizer.state import Claim, Key, Root, identifier, place
 from sessionizer.store import Readable
 
 
 async def explain(loader: Loader, person: Person) -> views.Identity:
     """One person's identity, as it is today."""
-    slices = [await loader.decide(explain_part, part, person.root) for part in person.parts]
+    shared = {part.visitor for part in person.parts if loader.records[part.visitor].shared}
+    slices = [await loader.decide(explain_part, part, person.root, part.visitor in shared) for part in person.parts]
     contacts = [await loader.decide(explain_contact, person, contact) for contact in contacts_of(person)]
     return views.Identity(
         profile_id=profile_id(person.root),
@@ -54,26 +55,45 @@ def contacts_of(person: Person) -> list[Contact]:
     return list(dict.fromkeys(found))
 
 
-def explain_part(world: World, part: Part, root: Root) -> views.SliceView:
+def explain_part(world: World, part: Part, root: Root, shared: bool) -> views.SliceView:
+    """Which rule gave a slice to its person; `shared`: by how many its device is used."""
     return views.SliceView(
         anonymous_id=part.device,
         from_=to_text(part.slice.first[0]),
         to=to_text(part.slice.last[0]),
         events=part.slice.events,
         user_id=part.slice.user,
-        evidence=evidence(world, part, root),
+        evidence=evidence(world, part, root, shared),
+        guard=guard_of_device(world, part) if shared else None,
     )
 
 
-def evidence(world: World, part: Part, root: Root) -> views.Evidence:
+def guard_of_device(world: World, part: Part) -> views.Evidence:
+    """What it means for a slice that its device is shared, and the logins that show it is (rule 17)."""
+    named: dict[str, Key] = {}
+    for each in world.parts[part.visitor]:
+        if each.slice.user is not None and each.slice.naming is not None:
+            named.setdefault(each.slice.user, each.slice.naming.first)
+    stretch = "This stretch begins with a login, and nothing from before it is claimed."
+    if part.slice.user is None:
+        stretch = "Nobody was logged in during this stretch, so it is given to nobody who logged in later."
+    return views.Evidence(
+        rule=17,
+        message_ids=[message_id for _, message_id, *_ in sorted(named.values())[: guards.MOST_USERS + 1]],
+        because=f"More than {guards.MOST_USERS} users were named on this device: a shared one. {stretch}",
+    )
+
+
+def evidence(world: World, part: Part, root: Root, shared: bool) -> views.Evidence:
     """Which rule gave a slice to its person."""
     where = "on this device" if part.device is not None else "in this event"
     if part.slice.user is not None and part.slice.naming is not None:
+        before = "" if shared else "what came before, back to the last change of user or logout, and "
         return views.Evidence(
             rule=6,
             message_ids=[part.slice.naming.first[1]],
-            because=f"User {part.slice.user} was named {where}; what came before, back to the last change of user or "
-            "logout, and what came after, up to the next, is theirs.",
+            because=f"User {part.slice.user} was named {where}; {before}what came after, up to the next change of user "
+            "or logout, is theirs.",
         )
     owner = part_owner(world, part)
     contacts = contacts_by_strength(part.slice)

@@ -2,14 +2,15 @@
 
 Sums and choices are of sets (`summaries.py`, `sessions.py`), so a late event can simply be added to its slice and
 session, as long as it moves no cut between slices. Whatever might is left to `slices.fold`: a logout, another user,
-another e-mail, a login after which cuts by e-mail fall away. Pure, and held equal to `fold` by property tests.
+another e-mail, a login after which cuts by e-mail fall away, the user by whom a device is shared. Pure, and held equal
+to `fold` by property tests.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 
-from sessionizer import sessions, slices, summaries
+from sessionizer import guards, sessions, slices, summaries
 from sessionizer.evidence import Happening, Words, words_of
 from sessionizer.state import Refs, Session, Slice, VisitorChange
 
@@ -40,12 +41,15 @@ def insert(
     part = _slice_for(around, happening)
     if (
         part is None
+        or guards.makes_shared(change.record, said.user)
         or not _past_cuts(change, part, happening)
         or not _moves_no_cut(part, said)
+        or (change.record.shared and not _moves_no_cut_of_shared(part, said, happening))
         or not _refer(change, around, happening)
     ):
         return False
     slices.index(change, part, happening, retracted)
+    guards.note_user(change.record, said.user)
     engaged_ms = summaries.engaged_ms_of(happening)
     bought = summaries.commerce_of(happening)
     summaries.add(part, happening, said, engaged_ms, bought)
@@ -88,6 +92,11 @@ def _moves_no_cut(part: Slice, said: Words) -> bool:
         return not part.cut_by_email
     email = slices.email_of(said)
     return part.user is not None or email is None or email == slices.slice_email(part)
+
+
+def _moves_no_cut_of_shared(part: Slice, said: Words, happening: Happening) -> bool:
+    """The same of a shared device, where a user's slice begins with the event that names the user."""
+    return said.label == part.label or (said.label is None and happening.key > part.first)
 
 
 def _session_for(

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence, Set
 from operator import attrgetter
 
-from sessionizer import sessions, summaries
+from sessionizer import guards, sessions, summaries
 from sessionizer.evidence import Happening, Words, named, proves, words_of
 from sessionizer.state import (
     CHUNK,
@@ -41,7 +41,8 @@ def fold(
     told = [(each, words_of(each, retracted, protected)) for each in happenings]
     change = start(device, happenings[0])
     change.record.cuts = list(cuts)
-    for stretch in _cut_by_user(told, cut_before(happenings, cuts)):
+    guards.note_users(change.record, (said.user for _, said in told))
+    for stretch in _cut_by_user(told, cut_before(happenings, cuts), change.record.shared):
         has_user = any(said.user is not None for _, said in stretch)
         parts = [stretch] if has_user else list(_cut_by_email(stretch))
         label = None
@@ -66,15 +67,17 @@ def fold(
 def append(change: VisitorChange, happening: Happening, retracted: Set[str], protected: Set[str]) -> bool:
     """Add an event that comes after all of the visitor's others, in place.
 
-    False, and nothing changed, when it would take something back: a login whose slice had been cut by e-mail; or when
-    an erasure left a cut that is still to come.
+    False, and nothing changed, when it would take something back: a login whose slice had been cut by e-mail, or one by
+    which the device is shared; or when an erasure left a cut that is still to come.
     """
     current = change.record.slice
     cuts = change.record.cuts
     if cuts and current is not None and current.last[0] <= cuts[-1].t:
         return False
     said = words_of(happening, retracted, protected)
-    if current is None or current.ended or (said.label is not None and current.label not in (None, said.label)):
+    if guards.makes_shared(change.record, said.user):
+        return False
+    if current is None or current.ended or guards.cuts(current.label, said.label, change.record.shared):
         _open_slice(change, happening, label=said.label, cut_by_email=False)
     elif current.user is None:
         if said.user is not None:
@@ -87,6 +90,7 @@ def append(change: VisitorChange, happening: Happening, retracted: Set[str], pro
                 _open_slice(change, happening, label=said.label or current.label, cut_by_email=True)
     if change.record.slice is not None:
         index(change, change.record.slice, happening, retracted)
+    guards.note_user(change.record, said.user)
     _add(change, happening, said)
     if said.reset and change.record.slice is not None:
         change.record.slice.ended = True
@@ -113,14 +117,17 @@ def cut_before(happenings: Sequence[Happening], cuts: Sequence[Cut]) -> set[int]
     return found
 
 
-def _cut_by_user(told: Sequence[tuple[Happening, Words]], cuts: Set[int]) -> Iterator[list[tuple[Happening, Words]]]:
-    """Rule 6: before an event that names another user, and after a reset; and where an erasure left a cut."""
+def _cut_by_user(
+    told: Sequence[tuple[Happening, Words]], cuts: Set[int], shared: bool
+) -> Iterator[list[tuple[Happening, Words]]]:
+    """Rule 6: before an event that names another user, and after a reset; and where an erasure left a cut.
+
+    On a shared device before the first that names one, too (rule 17).
+    """
     stretch: list[tuple[Happening, Words]] = []
     label: str | None = None
     for index, (each, said) in enumerate(told):
-        if stretch and (
-            index in cuts or stretch[-1][1].reset or (said.label is not None and label not in (None, said.label))
-        ):
+        if stretch and (index in cuts or stretch[-1][1].reset or guards.cuts(label, said.label, shared)):
             yield stretch
             stretch, label = [], None
         stretch.append((each, said))

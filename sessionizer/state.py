@@ -249,6 +249,10 @@ class Visitor(Packed):
     """The latest `received_at` of its events: from then on, its past is its present."""
     cuts: list[Cut] = []
     """In order."""
+    users: list[str] = []
+    """The different users its events may use, sorted; none once there are too many (rule 17)."""
+    shared: bool = False
+    """There are too many."""
 
 
 class VisitorChange(msgspec.Struct, kw_only=True):

@@ -177,6 +177,8 @@ class SliceView(Shown, frozen=True, kw_only=True):
     events: int
     user_id: str | None
     evidence: Evidence
+    guard: Evidence | None = None
+    """Set where the device is shared by implausibly many users: what that means for this stretch (rule 17)."""
 
 
 class ContactView(Shown, frozen=True, kw_only=True):

@@ -112,6 +112,10 @@ class Snapshot(Readable, Protocol):
         """About how many `profiles`, `events` and `sessions` there are, for progress bars; `visitors` exactly."""
         ...
 
+    async def shared_devices(self) -> list[str]:
+        """The keys of all visitors whose record says `shared`."""
+        ...
+
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         """Those of the retraction events (`source:message_id`) that are folded in already."""
         ...

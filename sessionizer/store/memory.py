@@ -220,6 +220,10 @@ class MemorySnapshot:
             "events": self._store.books.get("stored", 0),
         }
 
+    async def shared_devices(self) -> list[str]:
+        visitors = self._store.visitors
+        return sorted(key for key, kept in visitors.items() if decode_visitor(kept.record).shared)
+
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         return self._store.retraction_events.intersection(retractions)
 

@@ -159,6 +159,12 @@ class SqliteSnapshot:
         profiles, closed, visitors, events = (await self._rows(sql))[0]
         return {"profiles": profiles, "sessions": closed + visitors, "visitors": visitors, "events": events}
 
+    async def shared_devices(self) -> list[str]:
+        sql = (
+            "/* Snapshot.shared_devices */ select key from visitors indexed by shared_devices where shared order by key"
+        )
+        return [key for (key,) in await self._rows(sql)]
+
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         sql = """/* Snapshot.known_retractions */
             select retraction from retraction_events where retraction in (select value from json_each(?))"""

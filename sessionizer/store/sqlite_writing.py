@@ -148,17 +148,17 @@ def _has_rows(change: VisitorChange) -> bool:
 def _keep_records(db: sqlite3.Connection, changes: list[VisitorChange]) -> None:
     """Keep visitors that closed nothing and named nobody new: nearly all, in one go."""
     db.executemany(
-        """/* ProfileStore.commit */ insert into visitors (key, record) values (?, ?)
-        on conflict (key) do update set record = excluded.record""",
-        [(change.key, encode(change.record)) for change in changes],
+        """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
+        on conflict (key) do update set record = excluded.record, shared = excluded.shared""",
+        [(change.key, encode(change.record), change.record.shared) for change in changes],
     )
 
 
 def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
     (visitor,) = db.execute(
-        """/* ProfileStore.commit */ insert into visitors (key, record) values (?, ?)
-        on conflict (key) do update set record = excluded.record returning visitor""",
-        (change.key, encode(change.record)),
+        """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
+        on conflict (key) do update set record = excluded.record, shared = excluded.shared returning visitor""",
+        (change.key, encode(change.record), change.record.shared),
     ).fetchone()
     if change.refolded:
         for table in ("chunks", "slices", "sessions", "naming"):

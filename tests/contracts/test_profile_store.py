@@ -173,6 +173,16 @@ async def test_names_find_their_visitors_sorted_and_a_proof_stays(store: Profile
         assert await snapshot.protected(["user_id:u", "user_id:x"]) == {"user_id:u"}
 
 
+async def test_shared_devices_are_found_as_long_as_they_are(store: ProfileStore) -> None:
+    shared = Visitor(device="B", slice=part(9, 90), shared=True)
+    await store.commit(commit(0, 1, change("A"), VisitorChange(key="dB", record=shared), change("C")))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.shared_devices() == ["dB"]
+    await store.commit(commit(1, 2, change("B"), VisitorChange(key="dC", record=shared, index={"email:a": False})))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.shared_devices() == ["dC"]
+
+
 async def test_retractions_are_found_by_what_they_name_and_by_themselves(store: ProfileStore) -> None:
     first = [("m1", "r1", "a mistake", AT_8), ("m2", "r1", "a mistake", AT_8)]
     await store.commit(commit(0, 1, retracted=first, retraction_events=["default:r1"]))

@@ -121,6 +121,17 @@ def test_doctor_says_what_to_do_and_fails_on_errors(tmp_path: Path) -> None:
     assert f"chmod 600 {tmp_path}/sources.toml" in ariane("doctor", "--data", tmp_path).out
 
 
+def test_doctor_names_the_devices_that_many_share(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        people = [{"type": "identify", "anonymousId": "kiosk", "userId": f"u{nth}"} for nth in range(21)]
+        after = server.post("/v1/batch", {"batch": people}).headers["Log-Position"]
+        server.get("/v1/profiles", after)
+        done = ariane("doctor", "--data", tmp_path)
+    assert done.status == 0
+    assert "1 device is shared by more than 20 users; the busiest: kiosk (21 users, 21 events)" in done.out
+    assert "call reset() at logout" in done.out
+
+
 def test_tail_without_a_server_says_what_to_do(tmp_path: Path) -> None:
     failed = ariane("tail", "--data", tmp_path)
     assert failed.status == 1
