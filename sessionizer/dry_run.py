@@ -16,6 +16,7 @@ from sessionizer.evidence import Read, happening, is_retraction
 from sessionizer.loading import Loader
 from sessionizer.overlay import OverlaySnapshot
 from sessionizer.owners import Part, Person, World, person_of_part, profile_id
+from sessionizer.reading import TooMuch
 from sessionizer.slices import names_of
 from sessionizer.state import Root
 from sessionizer.store import Commit, Snapshot
@@ -23,6 +24,8 @@ from sessionizer.worker import Decision
 
 MAX_PROFILES = 1000
 """Profiles shown."""
+MAX_VISITORS = 5000
+"""Visitors folded again for a dry run: it is done at once, while others wait for their answers."""
 
 PartName = tuple[str, int]
 """(visitor, number of its slice)."""
@@ -39,14 +42,16 @@ class _State(NamedTuple):
 
 
 async def try_out(event: Event, snapshot: Snapshot, log: EventLog, erasures: Erasures) -> views.DryRun:
-    """What would change if this event were the next in the log."""
+    """What would change if this event were the next in the log. Raises TooMuch."""
     position = snapshot.position + 1
     stored = from_record_lazily(to_record(event))
     await erasures.up_to(snapshot.position)
     read = Read([happening(position, stored)], [], [], position)
     if is_retraction(stored):
         read = Read([], [stored], [], position)
-    commit = await Decision(log, snapshot, erasures).of(read)
+    commit = await Decision(log, snapshot, erasures, at_once=MAX_VISITORS).of(read)
+    if commit.put_off:
+        raise TooMuch(len(commit.changes) + len(commit.put_off))
     before = Loader(snapshot, log, erasures)
     after = Loader(OverlaySnapshot(snapshot, commit), log, erasures)
     people_before, people_after = await _concerned(before, after, commit)

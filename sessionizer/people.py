@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,14 +16,17 @@ from sessionizer import dry_run, explaining, exporting, profiles, sessions, time
 from sessionizer.as_of import AsOfSnapshot
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.finding import find
+from sessionizer.freshening import fresh_snapshot
 from sessionizer.loading import Loader
-from sessionizer.reading import BadCursor, Who
+from sessionizer.reading import BadCursor, StillFolding, Who
 from sessionizer.state import place
-from sessionizer.store import ProfileStore
+from sessionizer.store import ProfileStore, Snapshot
 from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 LOOK_AGAIN_S = 0.25
 """How long `wait_for` trusts the store's bell before it looks by itself."""
+SETTLE_S = 5.0
+"""How long who reads everybody waits for those who are being folded again."""
 
 
 class FoldedPeople:
@@ -37,22 +40,46 @@ class FoldedPeople:
     @asynccontextmanager
     async def loader(self, as_of_ms: int | None = None) -> AsyncIterator[Loader]:
         """What the store says, now or as of a moment, for decisions that are none of the readers' questions."""
-        async with self._store.snapshot() as snapshot:
+        async with fresh_snapshot(self._store, self._log, self.erasures) as snapshot:
             if as_of_ms is None:
                 yield Loader(snapshot, self._log, self.erasures)
             else:
                 then = AsOfSnapshot(snapshot, self._log, as_of_ms, self.erasures)
                 yield Loader(then, self._log, self.erasures)
 
+    @asynccontextmanager
+    async def _settled_snapshot(self) -> AsyncIterator[Snapshot]:
+        """A snapshot to read everybody from. Raises StillFolding."""
+        await self.settled(SETTLE_S)
+        async with self._store.snapshot() as snapshot:
+            if await snapshot.next_waiting(1):
+                raise StillFolding
+            yield snapshot
+
     async def position(self) -> int:
         return await self._store.position()
 
     async def wait_for(self, position: int, timeout_s: float) -> bool:
+        async def is_there() -> bool:
+            return await self._store.position() >= position
+
+        return await self._wait_until(is_there, timeout_s)
+
+    async def settled(self, timeout_s: float) -> bool:
+        """Wait until no visitor waits to be folded again; False when the time ran out first."""
+
+        async def nobody_waits() -> bool:
+            async with self._store.snapshot() as snapshot:
+                return not await snapshot.next_waiting(1)
+
+        return await self._wait_until(nobody_waits, timeout_s)
+
+    async def _wait_until(self, holds: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
         clock = asyncio.get_running_loop().time
         deadline_s = clock() + timeout_s
         while True:
             heard = self._store.heard()
-            if await self._store.position() >= position:
+            if await holds():
                 return True
             left_s = deadline_s - clock()
             if left_s <= 0:
@@ -119,12 +146,12 @@ class FoldedPeople:
             return await explaining.explain(loader, person) if person is not None else None
 
     async def dry_run(self, event: Event) -> DryRun:
-        async with self._store.snapshot() as snapshot:
+        async with fresh_snapshot(self._store, self._log, self.erasures) as snapshot:
             return await dry_run.try_out(event, snapshot, self._log, self.erasures)
 
     async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
         after = read_cursor(cursor, str) or ""
-        async with self._store.snapshot() as snapshot:
+        async with self._settled_snapshot() as snapshot:
             found: list[Profile] = []
             async for profile in exporting.profiles(snapshot, self._log, after, self.erasures):
                 found.append(profile)
@@ -134,7 +161,7 @@ class FoldedPeople:
         return ProfilePage(profiles=shown, next=write_cursor(shown[-1].profile_id if len(found) > limit else None))
 
     async def export(self, what: str) -> AsyncGenerator[bytes, None]:
-        async with self._store.snapshot() as snapshot:
+        async with self._settled_snapshot() as snapshot:
             async for chunk in exporting.lines(what, snapshot, self._log, self.erasures):
                 yield chunk
 

@@ -18,6 +18,17 @@ class BadCursor(Exception):
     """The cursor is not one this reader gave out. Answer 400."""
 
 
+class StillFolding(Exception):
+    """Very many visitors are being folded again after a proof or a retraction: ask for everybody later. Answer 504."""
+
+
+class TooMuch(Exception):
+    """A dry run would have to fold so many visitors again that others would wait for it. Answer 422."""
+
+    def __init__(self, visitors: int) -> None:
+        super().__init__(f"it changes {visitors:,} visitors")
+
+
 class People(Protocol):
     """Every question a reader may ask. An unknown `who` is None; a page's `next` is None at its end.
 
@@ -59,16 +70,21 @@ class People(Protocol):
     async def identity(self, who: Who) -> Identity | None: ...
 
     async def dry_run(self, event: Event) -> DryRun:
-        """What would change if this event were the next in the log: a retraction, an alias. Stores nothing."""
+        """What would change if this event were the next in the log: a retraction, an alias. Stores nothing.
+
+        Raises TooMuch.
+        """
         ...
 
-    async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage: ...
+    async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
+        """A page of everybody, by profile id. Raises StillFolding."""
+        ...
 
     def export(self, what: str) -> AsyncGenerator[bytes, None]:
         """`profiles`, `events` or `sessions` as canonical NDJSON, in chunks that end with a line's end.
 
         Sorted: profiles by id, events by (anonymous_id, timestamp, message_id), sessions by (anonymous_id, started_at).
-        The same state gives the same bytes.
+        The same state gives the same bytes. Raises StillFolding, at the first chunk.
         """
         ...
 
@@ -77,7 +93,10 @@ class People(Protocol):
         ...
 
     async def size(self, what: str) -> int:
-        """About how many rows an export of `profiles`, `events` or `sessions` will have, for a progress bar."""
+        """About how many rows an export of `profiles`, `events` or `sessions` will have, for a progress bar.
+
+        And exactly, how many visitors are `waiting` to be folded again.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -6,7 +6,8 @@ same result. On Conflict it loads and decides again.
 
 import asyncio
 import logging
-from collections.abc import Collection, Set
+from collections.abc import Collection, Sequence, Set
+from itertools import accumulate
 
 import msgspec
 
@@ -17,8 +18,9 @@ from sessionizer import pipeline
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.evidence import Happening, Read, message_hash, named, proves, take_apart
 from sessionizer.pipeline import Known, Near
-from sessionizer.state import Cut, VisitorChange
-from sessionizer.store import Commit, Conflict, ProfileStore, Snapshot, StoreUnavailable
+from sessionizer.refolding import Histories, refold_again
+from sessionizer.state import VisitorChange
+from sessionizer.store import Commit, Conflict, ProfileStore, Readable, Snapshot, StoreUnavailable
 from sessionizer.unfolding import Unfolding
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,10 @@ logger = logging.getLogger(__name__)
 BATCH = 2000
 """Events a commit; more gain nothing, and a crash repeats at most this many."""
 LOOK_AGAIN_S = 1.0
+AT_ONCE = 100
+"""Visitors that one commit folds again for a proof or a retraction; the rest is put off, and taken as many a time."""
+EVENTS_AT_ONCE = BATCH
+"""They have no more events than this together, or are one: so long may an event that comes meanwhile have to wait."""
 TRACE_RETRY_S = 0.2
 """How long to wait for readers of an older state, who keep erased rows in the WAL."""
 HASH_BYTES = 8
@@ -49,6 +55,8 @@ class Worker:
         self._erasures = Erasures(log, hasher)
         self._traceless = False
         """Nothing erased is left in the store's files, as far as we know."""
+        self._some_wait = True
+        """Visitors may be waiting to be folded again."""
         self._careful = 0
         """How many of the next events to fold one by one, after a batch that failed."""
 
@@ -79,11 +87,13 @@ class Worker:
             await self._one_by_one(after, error.position, error)
             return 1
         if not records:
+            await self._fold_waiting(after)
             return await self._leave_no_trace(wait_s)
         records = _up_to_erasure(records)
         try:
             await self._fold(after, records)
             self._careful = max(0, self._careful - 1)
+            await self._fold_some_waiting()
         except Conflict:
             return 1  # somebody else moved the position: look again from there
         except (StoreUnavailable, LogUnavailable, WrongKey):
@@ -95,6 +105,8 @@ class Worker:
     async def _fold(self, after: int, records: list[Stored]) -> None:
         await self._erasures.up_to(after)
         erases = is_erasure_record(records[0].body)
+        if erases:
+            await self._fold_waiting()
         async with self._store.snapshot() as snapshot:
             if snapshot.position != after:
                 raise Conflict("the position moved")
@@ -103,8 +115,27 @@ class Worker:
             else:
                 commit = await Decision(self._log, snapshot, self._erasures).of(take_apart(records))
         await self._store.commit(commit)
+        self._some_wait |= bool(commit.put_off)
         if erases:
             self._traceless = False
+
+    async def _fold_waiting(self, until_after: int | None = None) -> None:
+        """Fold again all visitors that were put off, or as many as can be until the log goes on after a position."""
+        while await self._fold_some_waiting():
+            if until_after is not None and await self._log.end() > until_after:
+                return
+
+    async def _fold_some_waiting(self) -> bool:
+        """Fold again some of the visitors that were put off; whether there may be more."""
+        if self._some_wait:
+            async with self._store.snapshot() as snapshot:
+                await self._erasures.up_to(snapshot.position)
+                commit = await Decision(self._log, snapshot, self._erasures).of_waiting()
+            if commit is None:
+                self._some_wait = False
+            else:
+                await self._store.commit(commit)
+        return self._some_wait
 
     async def _leave_no_trace(self, wait_s: float) -> int:
         """With nothing left to fold, see to it that what was erased is in no file; 0, the number of records."""
@@ -130,6 +161,13 @@ class Worker:
         await self._store.commit(commit)
 
 
+async def _a_few(snapshot: Readable, keys: Sequence[str]) -> list[str]:
+    """The first of these visitors, as many as may be folded again in one commit: at least one."""
+    records = await snapshot.visitors(keys)
+    counts = accumulate(records[key].events if key in records else 0 for key in keys)
+    return [key for n, (key, events) in enumerate(zip(keys, counts, strict=True)) if n == 0 or events <= EVENTS_AT_ONCE]
+
+
 def _up_to_erasure(records: list[Stored]) -> list[Stored]:
     """What comes before the first erasure; the erasure alone, if it comes first."""
     if is_erasure_record(records[0].body):
@@ -141,12 +179,43 @@ def _up_to_erasure(records: list[Stored]) -> list[Stored]:
 class Decision:
     """One batch against one snapshot: loads what `pipeline` needs to know, and gathers what it decides."""
 
-    def __init__(self, log: EventLog, snapshot: Snapshot, erasures: Erasures) -> None:
+    def __init__(self, log: EventLog, snapshot: Snapshot, erasures: Erasures, *, at_once: int = AT_ONCE) -> None:
+        """`at_once`: of the visitors that one event changes beside its own, more are left to `of_waiting`."""
         self._log = log
         self._snapshot = snapshot
         self._erasures = erasures
-        self._cuts: dict[str, list[Cut]] = {}
-        """What erasures left on the visitors whose histories were loaded."""
+        self._at_once = at_once
+
+    async def of_waiting(self) -> Commit | None:
+        """Some of the visitors that were put off, folded again; None when none waits. The position stays."""
+        waiting = await self._snapshot.next_waiting(max(1, self._at_once))
+        if not waiting:
+            return None
+        position = self._snapshot.position
+        commit = Commit(expected=position, position=position)
+        few = await _a_few(self._snapshot, waiting)
+        try:
+            commit.changes = await refold_again(self._log, self._snapshot, self._erasures, few)
+        except (StoreUnavailable, LogUnavailable, WrongKey):
+            raise
+        except Exception as error:  # noqa: BLE001 - as of a batch: what cannot be folded must not stop all else
+            commit.changes = await self._one_by_one(few, error)
+        commit.given_up |= set(few) - {change.key for change in commit.changes}
+        commit.roots = pipeline.roots(commit.changes)
+        return commit
+
+    async def _one_by_one(self, keys: Collection[str], error: Exception) -> list[VisitorChange]:
+        """Fold visitors again one by one, after they failed together; who fails alone stays as it is."""
+        logger.error("visitors could not be folded again; doing it one by one", exc_info=error)
+        changes: list[VisitorChange] = []
+        for key in keys:
+            try:
+                changes += await refold_again(self._log, self._snapshot, self._erasures, [key])
+            except (StoreUnavailable, LogUnavailable, WrongKey):
+                raise
+            except Exception:
+                logger.exception("a visitor could not be folded again, and stays as it was; see `ariane replay`")
+        return changes
 
     async def of(self, read: Read) -> Commit:
         commit = Commit(expected=self._snapshot.position, position=read.end)
@@ -156,13 +225,16 @@ class Decision:
         batch = pipeline.sort(happenings, known)
         fresh = batch.fresh
         retracted = await self._retract(read.retractions, commit)
-        forced = await self._visitors_of(retracted)
+        takes_back_proofs, concerned = await self._visitors_of(retracted)
         known = known._replace(retracted=known.retracted | retracted)
-        forced |= await self._newly_protected(fresh, known)
+        concerned |= await self._newly_protected(fresh, known)
+        concerned |= await self._snapshot.waiting(known.visitors)
+        forced = takes_back_proofs | (concerned & fresh.keys())
+        forced |= await self._put_off(concerned - forced, commit)
         known = known._replace(near=await self._near(fresh, known))
         changes, again = self._extend(fresh, known, forced)
         if again or forced:
-            changes += await self._refold(fresh, known, again | forced, retracted)
+            changes += await self._refold(fresh, known, again | forced, retracted, commit)
         commit.changes = changes
         commit.roots = pipeline.roots(changes)
         commit.arrivals = [
@@ -231,13 +303,15 @@ class Decision:
         message_ids = {message_id for message_id, *_ in commit.retracted}
         return message_ids - await self._snapshot.retracted(message_ids)
 
-    async def _visitors_of(self, message_ids: Collection[str]) -> set[str]:
-        """The visitors known to have events with these message ids."""
+    async def _visitors_of(self, message_ids: Collection[str]) -> tuple[set[str], set[str]]:
+        """The visitors known to have events with these message ids that prove something; and those with others."""
         if not message_ids:
-            return set()
+            return set(), set()
         hashes = [message_hash(each)[:HASH_BYTES] for each in message_ids]
         records = await self._log.fetch(await self._snapshot.positions_of(hashes))
-        return {pipeline.key_of(each) for each in take_apart(records).happenings if each.message_id in message_ids}
+        found = [each for each in take_apart(records).happenings if each.message_id in message_ids]
+        proving = {pipeline.key_of(each) for each in found if proves(each.event)}
+        return proving, {pipeline.key_of(each) for each in found} - proving
 
     async def _newly_protected(self, fresh: dict[str, list[Happening]], known: Known) -> set[str]:
         """The known visitors that name what this batch is the first to prove (rule 4). Adds it to `known.protected`."""
@@ -268,44 +342,32 @@ class Decision:
         return changes, again
 
     async def _refold(
-        self, fresh: dict[str, list[Happening]], known: Known, keys: set[str], retracted: set[str]
+        self, fresh: dict[str, list[Happening]], known: Known, keys: set[str], retracted: set[str], commit: Commit
     ) -> list[VisitorChange]:
-        """Fold these visitors again from all their events, and those that lose a protection with them."""
-        histories = await self._histories(keys, fresh)
-        known = known._replace(retracted=await self._retracted_of(histories) | known.retracted)
-        lost = await self._no_longer_proven(histories, fresh, known.retracted) if retracted else set()
+        """Fold these visitors again from all their events, and put off those that lose a protection with them."""
+        histories = Histories(self._log, self._snapshot, self._erasures, fresh)
+        await histories.load(keys)
+        all_retracted = await histories.retracted() | known.retracted
+        lost = await self._no_longer_proven(histories.events, fresh, all_retracted) if retracted else set()
         if lost:
             others = {key for names in (await self._snapshot.naming(lost)).values() for key in names}
-            others |= {key for key, new in fresh.items() if any(lost.intersection(named(each.event)) for each in new)}
-            histories |= await self._histories(others - histories.keys(), fresh)
-            known = known._replace(retracted=await self._retracted_of(histories) | known.retracted)
-        identifiers = {name for history in histories.values() for each in history for name in named(each.event)}
-        protected = await self._snapshot.protected(identifiers) | known.protected
-        known = known._replace(protected=protected - lost)
-        return [
-            pipeline.refold(history, known, self._cuts.get(key, ())) for key, history in histories.items() if history
-        ]
+            at_once = {key for key, new in fresh.items() if any(lost.intersection(named(each.event)) for each in new)}
+            at_once |= await self._put_off(others - histories.events.keys() - at_once, commit)
+            await histories.load(at_once)
+            all_retracted = await histories.retracted() | known.retracted
+        return histories.refold(all_retracted, (await histories.protected() | known.protected) - lost)
 
-    async def _retracted_of(self, histories: dict[str, list[Happening]]) -> set[str]:
-        return await self._snapshot.retracted({each.message_id for history in histories.values() for each in history})
+    async def _put_off(self, keys: set[str], commit: Commit) -> set[str]:
+        """Leave all but a few of these visitors to later commits; those few.
 
-    async def _histories(self, keys: Collection[str], fresh: dict[str, list[Happening]]) -> dict[str, list[Happening]]:
-        """All events of these visitors, the batch's included."""
-        visitors = await self._snapshot.visitors(keys)
-        chunks = await self._snapshot.chunks([key for key, record in visitors.items() if record.spilled])
-        histories = {key: list(fresh.get(key, ())) for key in keys}
-        self._cuts |= {key: record.cuts for key, record in visitors.items() if record.cuts}
-        positions = [
-            position
-            for key, record in visitors.items()
-            for refs in (*chunks.get(key, ()), record.tail)
-            for position in refs.positions
-        ]
-        found = take_apart(await self._log.fetch(positions)).happenings
-        self._erasures.guard(found)
-        for each in found:
-            histories[pipeline.key_of(each)].append(each)
-        return histories
+        None of them has events in the batch, nor a proof that was taken back: until they are folded again, nobody
+        else's state depends on theirs, and readers fold them for themselves (`freshening.py`).
+        """
+        if len(keys) <= self._at_once:
+            return keys
+        few = set(await _a_few(self._snapshot, sorted(keys)[: self._at_once]))
+        commit.put_off |= keys - few
+        return few
 
     async def _no_longer_proven(
         self, histories: dict[str, list[Happening]], fresh: dict[str, list[Happening]], retracted: Set[str]

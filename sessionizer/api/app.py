@@ -23,7 +23,7 @@ from sessionizer.api import (
     segment_profiles,
 )
 from sessionizer.api.problems import Problem, ProblemReason, to_response
-from sessionizer.reading import BadCursor
+from sessionizer.reading import BadCursor, StillFolding
 from sessionizer.store import StoreUnavailable
 
 MAX_WAIT_S = 5.0
@@ -102,11 +102,11 @@ async def _admitted(route: Route, request: web.Request, api: Api) -> web.StreamR
         if route.keyed:
             await _caught_up(request, api)
         return await route.handler(request, api)
-    except (BadCursor, CorruptRecord, LogUnavailable, StoreUnavailable) as error:
+    except (BadCursor, CorruptRecord, LogUnavailable, StillFolding, StoreUnavailable) as error:
         raise _problem_of(error) from error
 
 
-def _problem_of(error: BadCursor | CorruptRecord | LogUnavailable | StoreUnavailable) -> Problem:
+def _problem_of(error: BadCursor | CorruptRecord | LogUnavailable | StillFolding | StoreUnavailable) -> Problem:
     again = {"Retry-After": "5"}
     match error:
         case BadCursor():
@@ -118,6 +118,9 @@ def _problem_of(error: BadCursor | CorruptRecord | LogUnavailable | StoreUnavail
         case LogUnavailable():
             detail = f"The log cannot be used now: {error}"
             return Problem(ProblemReason.LOG_UNAVAILABLE, 503, detail, headers=again)
+        case StillFolding():
+            detail = "Very many visitors are being folded again after a proof or a retraction; try again."
+            return Problem(ProblemReason.STILL_FOLDING, 504, detail, headers={"Retry-After": "1"})
         case StoreUnavailable():
             detail = f"The store cannot be read now: {error}"
             return Problem(ProblemReason.STORE_UNAVAILABLE, 503, detail, headers=again)

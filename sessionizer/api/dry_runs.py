@@ -11,6 +11,7 @@ from sessionizer.api import Api
 from sessionizer.api.answers import as_json
 from sessionizer.api.problems import Problem, ProblemReason
 from sessionizer.api.retractions import NO_NUL, SOURCE, MessageIds, body_of, read_as, retraction
+from sessionizer.reading import TooMuch
 
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=NO_NUL)]
 
@@ -42,7 +43,10 @@ async def dry_run(request: web.Request, api: Api) -> web.Response:
         event = alias(asked.alias, message_id=message_id, now_ms=now_ms)
     else:
         raise Problem(ProblemReason.INVALID_BODY, 400, "Name either the messages to `retract`, or an `alias`.")
-    return as_json(await api.people.dry_run(event))
+    try:
+        return as_json(await api.people.dry_run(event))
+    except TooMuch as error:
+        raise Problem(ProblemReason.TOO_MUCH, 422, f"There is no dry run of this: {error}.") from error
 
 
 def alias(asked: AliasRequest, *, message_id: str, now_ms: int) -> Event:

@@ -70,6 +70,8 @@ def metrics_of(metrics: Metrics) -> Handler:
     seconds = metrics.gauge("lag_seconds", "Seconds since the oldest event that is not folded in yet arrived.")
     folded = metrics.gauge("folded_events", "Log records folded in, by what became of them.", ["outcome"])
 
+    waiting = metrics.gauge("visitors_waiting", "Visitors to be folded again after a proof or a retraction.")
+
     async def show(_request: web.Request, api: Api) -> web.Response:
         lag = await _lag(api)
         events.set(lag.events if lag is not None else math.nan)
@@ -77,6 +79,7 @@ def metrics_of(metrics: Metrics) -> Handler:
         if lag is not None:
             for outcome, count in (await api.people.counts()).items():
                 folded.labels(outcome).set(count)
+            waiting.set(await api.people.size("waiting"))
         return web.Response(body=metrics.exposition(), headers={**NOT_KEPT, "Content-Type": CONTENT_TYPE})
 
     return show

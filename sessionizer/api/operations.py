@@ -251,7 +251,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(AFTER,),
         body=DryRunRequest,
         answer=DryRun,
-        problems=(400, 401, 403, 408, 413, 415, 503, 504),
+        problems=(400, 401, 403, 408, 413, 415, 422, 503, 504),
     ),
     Operation(
         path="/v1/export/{what}",

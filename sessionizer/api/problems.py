@@ -26,6 +26,8 @@ class ProblemReason(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     TIMED_OUT = "timed_out"
     POSITION_NOT_REACHED = "position_not_reached"
+    STILL_FOLDING = "still_folding"
+    TOO_MUCH = "too_much"
     ERASURE_NOT_FINISHED = "erasure_not_finished"
     LOG_UNAVAILABLE = "log_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"

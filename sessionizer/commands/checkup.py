@@ -212,6 +212,7 @@ async def _mind(urls: Urls, end: int) -> AsyncIterator[Finding]:
                 behind = end - snapshot.position
                 set_aside = await snapshot.quarantined()
                 devices = await shared_devices(snapshot)
+                waiting = (await snapshot.sizes())["waiting"]
         finally:
             await store.close()
     except sqlite3.Error as error:
@@ -228,6 +229,10 @@ async def _mind(urls: Urls, end: int) -> AsyncIterator[Finding]:
         yield Finding(level="error", subject="mind", says=says, advice="Stop the server and run `ariane replay`.")
     else:
         yield Finding(level="ok", subject="mind", says="everything in the log is folded in")
+    if waiting:
+        says = f"{waiting:,} visitors wait to be folded again after a proof or a retraction"
+        advice = "It happens by itself while a server runs; reads are right meanwhile, exports wait."
+        yield Finding(level="note", subject="mind", says=says, advice=advice)
     for position, reason in set_aside[:5]:
         says = f"the event at log position {position} is set aside: {reason}"
         advice = "Report it; after an upgrade `ariane replay` tries again."

@@ -97,7 +97,7 @@ async def opened_people(
             if ours:
                 await _catch_up(log, store, hasher_of(folder), end, on_progress)
             people = FoldedPeople(store, log, hasher_of(folder))
-            if not await people.wait_for(end, MIND_WAIT_S):
+            if not (await people.wait_for(end, MIND_WAIT_S) and await people.settled(MIND_WAIT_S)):
                 raise Failure(f"the mind has not folded in position {end}", "See its log, and `ariane doctor`.")
             yield people
         finally:

@@ -92,6 +92,9 @@ async def _name(folder: DataFolder, urls: Urls, show: Show) -> Any:
                 if behind:
                     advice = "Wait for the mind and try again; when none runs, run `ariane export` once."
                     raise Failure(f"{behind:,} positions of the log are not folded in yet", advice)
+                if waiting := (await snapshot.sizes())["waiting"]:
+                    advice = "Wait for the mind and try again; when none runs, run `ariane export` once."
+                    raise Failure(f"{waiting:,} visitors wait to be folded again after a proof or retraction", advice)
                 return await digest_of(snapshot, log, show)
         finally:
             await store.close()

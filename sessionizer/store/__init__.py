@@ -109,7 +109,18 @@ class Snapshot(Readable, Protocol):
         ...
 
     async def sizes(self) -> Mapping[str, int]:
-        """About how many `profiles`, `events` and `sessions` there are, for progress bars; `visitors` exactly."""
+        """About how many `profiles`, `events` and `sessions` there are, for progress bars; `visitors` exactly.
+
+        And `waiting`, exactly: how many visitors are to be folded again.
+        """
+        ...
+
+    async def waiting(self, keys: Collection[str]) -> set[str]:
+        """Those of the visitors that are to be folded again: their records are as before a proof or a retraction."""
+        ...
+
+    async def next_waiting(self, limit: int) -> list[str]:
+        """Up to so many of the visitors that are to be folded again."""
         ...
 
     async def shared_devices(self) -> list[str]:
@@ -167,6 +178,10 @@ class Commit:
         """What to add to the books."""
         self.suppressed: list[int] = []
         """Log positions of events of erased people, which were not folded in."""
+        self.put_off: set[str] = set()
+        """Keys of visitors that a later commit folds again; until one does, they are `waiting`."""
+        self.given_up: set[str] = set()
+        """Keys of visitors that cannot be folded again: they wait no longer, and stay as they are."""
         self.erasing: Erasing | None = None
 
 
@@ -178,7 +193,7 @@ class ProfileStore(Protocol):
         ...
 
     async def commit(self, commit: Commit) -> None:
-        """Keep everything and move the position, or nothing. Raises Conflict."""
+        """Keep everything and move the position, or nothing; who is refolded waits no longer. Raises Conflict."""
         ...
 
     async def leave_no_trace(self) -> bool:

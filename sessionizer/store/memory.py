@@ -49,6 +49,7 @@ class MemoryStore:
         self.profile_ids: dict[str, Root] = {}
         self.quarantine: dict[int, str] = {}
         self.suppressed: list[int] = []
+        self.waiting: set[str] = set()
         self.books: dict[str, int] = {}
         self._bell = Signal()
 
@@ -66,6 +67,8 @@ class MemoryStore:
         self.suppressed += commit.suppressed
         for change in commit.changes:
             self._keep_visitor(change)
+        self.waiting -= {change.key for change in commit.changes if change.refolded} | commit.given_up
+        self.waiting |= commit.put_off
         for message_id, retraction, reason, received_at in commit.retracted:
             by_retraction = self.retractions.setdefault(message_id, {})
             known = by_retraction.get(retraction, (reason, received_at))
@@ -83,6 +86,7 @@ class MemoryStore:
         for key in erasing.visitors:
             for name in self.visitors.pop(key, _Kept()).index:
                 self.naming[name].discard(key)
+            self.waiting.discard(key)
         for profile_id in erasing.profile_ids:
             self.profile_ids.pop(profile_id, None)
         for message_id in erasing.message_ids:
@@ -218,11 +222,18 @@ class MemorySnapshot:
             "sessions": closed + len(visitors),
             "visitors": len(visitors),
             "events": self._store.books.get("stored", 0),
+            "waiting": len(self._store.waiting),
         }
 
     async def shared_devices(self) -> list[str]:
         visitors = self._store.visitors
         return sorted(key for key, kept in visitors.items() if decode_visitor(kept.record).shared)
+
+    async def waiting(self, keys: Collection[str]) -> set[str]:
+        return self._store.waiting.intersection(keys)
+
+    async def next_waiting(self, limit: int) -> list[str]:
+        return sorted(self._store.waiting)[:limit]
 
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         return self._store.retraction_events.intersection(retractions)

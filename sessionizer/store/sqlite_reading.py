@@ -155,9 +155,26 @@ class SqliteSnapshot:
     async def sizes(self) -> dict[str, int]:
         sql = """/* Snapshot.sizes */ select
             (select count(*) from profile_ids), (select count(*) from sessions), (select count(*) from visitors),
-            (select coalesce(max(value), 0) from books where name = 'stored')"""
-        profiles, closed, visitors, events = (await self._rows(sql))[0]
-        return {"profiles": profiles, "sessions": closed + visitors, "visitors": visitors, "events": events}
+            (select coalesce(max(value), 0) from books where name = 'stored'), (select count(*) from waiting)"""
+        profiles, closed, visitors, events, waiting = (await self._rows(sql))[0]
+        return {
+            "profiles": profiles,
+            "sessions": closed + visitors,
+            "visitors": visitors,
+            "events": events,
+            "waiting": waiting,
+        }
+
+    async def waiting(self, keys: Collection[str]) -> set[str]:
+        sql = """/* Snapshot.waiting */
+            select key from visitors join waiting using (visitor) where key in (select value from json_each(?))"""
+        return {key for (key,) in await self._rows(sql, _array(keys))}
+
+    async def next_waiting(self, limit: int) -> list[str]:
+        sql = (
+            "/* Snapshot.next_waiting */ select key from waiting join visitors using (visitor) order by visitor limit ?"
+        )
+        return [key for (key,) in await self._rows(sql, limit)]
 
     async def shared_devices(self) -> list[str]:
         sql = (

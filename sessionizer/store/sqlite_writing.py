@@ -1,5 +1,6 @@
 """Writing the SQLite store: a batch whole or not at all, and an erasure without a trace. On the connection's thread."""
 
+import json
 import sqlite3
 from array import array
 
@@ -9,6 +10,9 @@ from collector.runtime.sqlite import leave_no_trace, transaction
 from sessionizer.state import VisitorChange, encode
 from sessionizer.store import Commit, Conflict, Erasing
 from sessionizer.store.sqlite_reading import HASH_BYTES
+
+ROWS = ("chunks", "slices", "sessions", "naming")
+"""The tables with rows of a visitor's history."""
 
 _write_root = msgspec.json.Encoder().encode
 
@@ -31,6 +35,17 @@ def keep(db: sqlite3.Connection, commit: Commit) -> None:
         for change in commit.changes:
             if _has_rows(change):
                 _keep_visitor(db, change)
+        if commit.put_off:
+            db.execute(
+                """/* ProfileStore.commit */ insert or ignore into waiting (visitor)
+                select visitor from visitors where key in (select value from json_each(?))""",
+                (json.dumps(list(commit.put_off), ensure_ascii=False),),
+            )
+        db.executemany(
+            """/* ProfileStore.commit */
+            delete from waiting where visitor = (select visitor from visitors where key = ?)""",
+            [(each,) for each in commit.given_up],
+        )
         db.executemany(
             """/* ProfileStore.commit */
             insert into retractions (message_id, retraction, reason, received_at) values (?, ?, ?, ?)
@@ -71,7 +86,7 @@ def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
             "/* ProfileStore.commit */ delete from visitors where key = ? returning visitor", (key,)
         ).fetchone()
         if row is not None:
-            for table in ("chunks", "slices", "sessions", "naming"):
+            for table in (*ROWS, "waiting"):
                 db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", row)  # noqa: S608
     for table, column, values in (
         ("profile_ids", "profile_id", erasing.profile_ids),
@@ -161,7 +176,7 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
         (change.key, encode(change.record), change.record.shared),
     ).fetchone()
     if change.refolded:
-        for table in ("chunks", "slices", "sessions", "naming"):
+        for table in (*ROWS, "waiting"):
             db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", (visitor,))  # noqa: S608
     if change.chunks:
         db.executemany(

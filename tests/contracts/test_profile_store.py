@@ -11,7 +11,7 @@ import pytest
 
 from collector.runtime.folder import Taken
 from sessionizer.state import Key, Refs, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Commit, Conflict, ProfileStore
+from sessionizer.store import Commit, Conflict, Erasing, ProfileStore
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 
@@ -243,6 +243,24 @@ async def test_what_was_set_aside_is_told_with_its_reason(store: ProfileStore) -
     await store.commit(commit(0, 4, quarantined=[(4, "late"), (2, "bad")]))
     async with store.snapshot() as snapshot:
         assert await snapshot.quarantined() == [(2, "bad"), (4, "late")]
+
+
+async def test_who_is_put_off_waits_until_folded_again_given_up_or_erased(store: ProfileStore) -> None:
+    changes = [change(name) for name in "ABCDE"]
+    await store.commit(commit(0, 1, *changes, put_off={"dA", "dB", "dC", "dD", "dUnknown"}))
+    await store.commit(commit(1, 1, change("A", refolded=True), put_off={"dB"}))
+    await store.commit(commit(1, 2, change("B"), given_up={"dC", "dUnknown"}))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.waiting(["dA", "dB", "dD", "dUnknown"]) == {"dB", "dD"}
+        assert sorted(await snapshot.next_waiting(10)) == ["dB", "dD"]
+        assert len(await snapshot.next_waiting(1)) == 1
+        assert (await snapshot.sizes())["waiting"] == 2
+    erasing = Erasing(
+        visitors=["dD"], profile_ids=set(), message_ids=set(), retraction_events=[], reasons={}, positions=set()
+    )
+    await store.commit(commit(2, 3, erasing=erasing))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.next_waiting(10) == ["dB"]
 
 
 async def test_waiting_wakes_at_a_commit_and_gives_up_without_one(store: ProfileStore) -> None:
