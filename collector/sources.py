@@ -7,9 +7,7 @@ Keys are looked up in a dict, not compared in constant time: the lookup hashes t
 """
 
 import logging
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collector.runtime import clock
+from collector.runtime.folder import write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -254,7 +253,8 @@ def new_source(name: str, origins: Sequence[str] = ()) -> Source:
 def write_new(path: Path, default_origins: Sequence[str] = ()) -> Sources:
     """Write a file with one source, `default`, and fresh keys, for its owner's eyes only; returns what it says."""
     sources = Sources(api_key=_draw("ak"), sources=(new_source("default", default_origins),))
-    _write_atomically(path, _to_toml(sources))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, _to_toml(sources).encode())
     return sources
 
 
@@ -296,17 +296,3 @@ def _to_toml(sources: Sources) -> str:
         tables.append(table)
     document.add("sources", tables)
     return tomlkit.dumps(document)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -115,13 +115,15 @@ class Sender:
         self.acknowledged: list[Batch] = []
         """In order."""
         self.retries = 0
+        self.most = sys.maxsize
+        """How many requests to send at most."""
         self._batches = batches
         self._keys = keys
         self._stack: Stack | None = None
 
     def run(self, url: Callable[[], str], rest_s: float, done: threading.Event) -> None:
         """Send to wherever the server is until told to stop. Raises AssertionError for an answer nobody should get."""
-        while not done.is_set():
+        while not done.is_set() and len(self.acknowledged) < self.most:
             batch = next(self._batches)
             while not self._send(batch, url()):
                 self.retries += 1

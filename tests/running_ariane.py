@@ -89,10 +89,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: object, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server on a free port for the block's length."""
+def serving(
+    folder: Path, *arguments: object, env: Mapping[str, str] | None = None, root: Path = ROOT
+) -> Iterator[Server]:
+    """A server on a free port for the block's length; of the sources at `root`."""
     argv = [*ARIANE, "serve", "--data", str(folder), "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(env))
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root, env=environment(env))
     try:
         assert process.stdout is not None
         ready = process.stdout.readline()

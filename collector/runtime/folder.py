@@ -148,9 +148,17 @@ class DataFolder:
         self.root = root
 
     def create(self) -> Self:
-        """Make the folder and what it must hold, for its owner's eyes only (0700). An existing one is left as it is."""
+        """Make the folder and what it must hold, for its owner's eyes only (0700). An existing one is left as it is.
+
+        On return a power cut takes none of it away: a log that is synced in a folder that is not would go with it.
+        """
+        fresh = [each for each in (self.root, *self.root.parents) if not each.exists()]
         for each in (self.root, self.run, self.geo):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (self.root, *fresh):
+            sync_names(each)
+        with contextlib.suppress(PermissionError):  # whoever gave us a folder in one that we may not read, made it
+            sync_names((fresh[-1] if fresh else self.root).absolute().parent)
         return self
 
     @property
@@ -232,13 +240,33 @@ def secret(path: Path, size: int) -> bytes:
     with contextlib.suppress(FileExistsError):
         os.link(unfinished, path)
     unfinished.unlink()
+    sync_names(path.parent)
     return path.read_bytes()
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace a file in one step: readers see the old content or the new, never a part. Not synced to disk."""
+    """Replace a file in one step: readers see the old content or the new, never a part.
+
+    On return the new content survives a power cut; one before leaves the old.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(file, "wb") as writing:
-        writing.write(content)
-    unfinished.replace(path)
+    try:
+        with os.fdopen(file, "wb") as writing:
+            writing.write(content)
+            writing.flush()
+            os.fsync(writing.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync_names(path.parent)
+
+
+def sync_names(folder: Path) -> None:
+    """Make what was created, renamed or removed in a folder survive a power cut: syncing a file syncs no name."""
+    names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)
