@@ -42,7 +42,7 @@ def add_edge_routes(app: web.Application, edge: Edge, tracker: Tracker | None = 
 
 
 def make_app(edge: Edge, tracker: Tracker | None = None) -> web.Application:
-    """The edge alone. Run it with `collector.deadlines.EdgeRunner`, which keeps its deadlines."""
+    """The edge alone. Run it with `collector.listener.EdgeRunner`, which keeps its deadlines."""
     app = web.Application(middlewares=[answer_errors])
     add_edge_routes(app, edge, tracker)
     return app

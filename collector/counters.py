@@ -22,6 +22,8 @@ class EdgeCounters:
         self._refused = metrics.counter("requests_refused_total", "Requests refused whole, by reason.", ["reason"])
         self.live_missed = metrics.counter("live_missed_total", "Outcomes that slow readers of the live tail missed.")
         self.unkept = metrics.counter("refused_events_unkept_total", "Refused events that could not be kept either.")
+        self.open_requests = metrics.gauge("open_requests", "Requests whose events are being stored.")
+        self.held_bytes = metrics.gauge("held_bytes", "Bytes of bodies in hand.")
         self.crashes = metrics.counter("unexpected_errors_total", "Requests answered with 500: each one is a bug.")
         self._of = cache(lambda counter, *labels: counter.labels(*labels))
 
@@ -41,3 +43,15 @@ class EdgeCounters:
     def _count(self, counter: Counter, amount: int, *labels: str) -> None:
         if amount:
             self._of(counter, *labels).inc(amount)
+
+
+class ConnectionCounters:
+    """What becomes of connections, in one application's metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.open = metrics.gauge("open_connections", "Open connections.")
+        self._cut = metrics.counter("connections_cut_total", "Connections that were ended early, by why.", ["why"])
+
+    def cut(self, why: str) -> None:
+        """Count one: `late`, `long_head`, `stalled`, `idle` (it made room), `surplus` (there was none)."""
+        self._cut.labels(why).inc()

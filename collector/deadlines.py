@@ -1,8 +1,9 @@
-"""A server that waits for no request longer than its deadline, from the request's first byte to its last.
+"""One connection that waits for nobody longer than it should: not for a request to come, not for an answer to be taken.
 
-aiohttp closes idle connections, but lets a request's headers and body trickle in for ever. Only the connection knows
-when the first byte of a request came, so the clock runs there: data that ends no request starts it, the end of the body
-stops it. A request that is complete but for its body is answered 408; one without its headers is just closed.
+aiohttp closes idle connections, but lets a request's headers and body trickle in for ever, and an answer wait for ever
+for a reader. Only the connection knows when the first byte of a request came, so the clock runs here: data that ends no
+request starts it, the end of the body stops it. A request that is complete but for its body is answered 408; one
+without its headers is just closed. When an answer is not taken, the transport says so (`pause_writing`).
 """
 
 import asyncio
@@ -11,12 +12,15 @@ from typing import Any
 
 from aiohttp import web
 
-from collector.problems import problem
+from collector.counters import ConnectionCounters
+from collector.problems import as_bytes, problem
 from collector.rejection import Reason
 from collector.settings import EdgeSettings
 
 GRACE_S = 1.0
-"""What a late request's handler gets to answer 408 before the connection is cut."""
+"""What a late request's handler gets to answer 408, and what was answered to leave, before the connection is cut."""
+MAX_HEAD_BYTES = 64 * 1024
+"""A request's line and headers together; aiohttp alone allows 1 MB. nginx takes 32 KB, Node 16 KB."""
 
 
 class RequestLate(TimeoutError):
@@ -26,26 +30,52 @@ class RequestLate(TimeoutError):
 class DeadlineProtocol(web.RequestHandler):
     """One connection. Costs a comparison for a request that comes in one piece, as nearly all do."""
 
-    __slots__ = ("_alarm", "_arriving", "_deadline_s")
+    __slots__ = ("_alarm", "_arriving", "_counters", "_head_bytes", "_settings", "_stall", "_surplus")
 
-    def __init__(self, manager: web.Server, deadline_s: float, **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, settings: EdgeSettings, counters: ConnectionCounters, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
-        self._deadline_s = deadline_s
+        self._settings = settings
+        self._counters = counters
         self._alarm: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._arriving: Any = None
         """The body of the newest request; None while its headers are not complete."""
+        self._head_bytes = 0
+        self._surplus = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being asked or answered."""
+        waits = self._waiter is not None and not self._waiter.done()
+        return waits and self._alarm is None and not self._force_close
+
+    @property
+    def answering(self) -> bool:
+        """A request that has come in whole is being answered."""
+        return self._request_in_progress and self._alarm is None
+
+    # Requests come ---------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self._surplus:
+            self._turn_away(Reason.UNAVAILABLE, 503, "too many connections are open", self._settings.retry_after_s)
+            return
         requests_before = self._request_count
         super().data_received(data)
         if self._request_count != requests_before and self._messages:
             self._arriving = self._messages[-1][1]
+            self._head_bytes = 0
         complete = self._arriving is not None and self._arriving.is_eof()
         if complete:
             self._arriving = None
             self._stop_clock()
-        elif self._alarm is None and data and not self._upgraded:
-            self._alarm = self._loop.call_later(self._deadline_s, self._late)
+        elif data and not self._upgraded:
+            if self._alarm is None:
+                self._alarm = self._loop.call_later(self._settings.read_deadline_s, self._late)
+            if self._arriving is None:
+                self._limit_head(len(data))
 
     def handle_error(
         self,
@@ -61,17 +91,14 @@ class DeadlineProtocol(web.RequestHandler):
         response.force_close()
         return response
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._stop_clock()
-        self._arriving = None
-        super().connection_lost(exc)
-
-    def _stop_clock(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _limit_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._counters.cut("long_head")
+            self._turn_away(Reason.UNREADABLE, 431, f"a request's headers may have {MAX_HEAD_BYTES} bytes")
 
     def _late(self) -> None:
+        self._counters.cut("late")
         request = self._current_request
         if request is None or self._arriving is None or self._arriving.exception() is not None:
             self.force_close()
@@ -79,35 +106,72 @@ class DeadlineProtocol(web.RequestHandler):
         request.content.set_exception(RequestLate())
         self._alarm = self._loop.call_later(GRACE_S, self.force_close)
 
+    def _stop_clock(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
-class DeadlineServer(web.Server):
-    """Makes DeadlineProtocols."""
+    # Answers go ------------------------------------------------------------------------------------------------------
 
-    def __init__(self, handler: Any, deadline_s: float, *, request_factory: Any, **options: Any) -> None:
-        super().__init__(handler, request_factory=request_factory, **options)
-        self._deadline_s = deadline_s
-        self._options = {name: value for name, value in options.items() if name != "handler_cancellation"}
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self._loop.call_later(self._settings.stall_s, self._stalled, self.transport)
 
-    def __call__(self) -> web.RequestHandler:
-        return DeadlineProtocol(self, self._deadline_s, loop=self._loop, **self._options)
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_stall()
 
+    def _stalled(self, transport: asyncio.Transport | None) -> None:
+        self._counters.cut("stalled")
+        if transport is not None:
+            transport.abort()
 
-class EdgeRunner(web.AppRunner):
-    """Runs an application as an edge must be run: deadlines on, nothing inflated unasked, no access log."""
+    def _stop_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
-    def __init__(self, app: web.Application, settings: EdgeSettings, **options: Any) -> None:
-        self._deadline_s = settings.read_deadline_s
-        self._protocol_options: dict[str, Any] = {
-            "access_log": None,
-            "auto_decompress": False,
-            "handler_cancellation": False,  # a sender that hangs up must not stop an append half way
-            "keepalive_timeout": settings.keepalive_s,
-            "lingering_time": settings.read_deadline_s,
-        }
-        super().__init__(app, **options, **self._protocol_options)
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """The answer says `Connection: close` where the server is about to end."""
+        if getattr(self._manager, "draining", False) and not resp.prepared:
+            resp.force_close()
+        return await super().finish_response(request, resp, start_time)
 
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return DeadlineServer(
-            made.request_handler, self._deadline_s, request_factory=made.request_factory, **self._protocol_options
-        )
+    # The connection --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        transport = self.transport
+        await super().start()
+        self._cut_unless_taken(transport, self._settings.stall_s)
+
+    def turn_away(self, *, at_once: bool) -> None:
+        """There is no room for it: 503 to whatever it asks, or just cut it."""
+        self._counters.cut("surplus")
+        if at_once:
+            self.force_close()
+        else:
+            self._surplus = True
+            self._alarm = self._loop.call_later(GRACE_S, self.force_close)
+
+    def force_close(self) -> None:
+        """Close it, and cut it when the other side does not take what was answered before."""
+        transport = self.transport
+        super().force_close()
+        self._cut_unless_taken(transport, GRACE_S)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_clock()
+        self._stop_stall()
+        self._arriving = None
+        super().connection_lost(exc)
+
+    def _turn_away(self, reason: Reason, status: int, detail: str, retry_after_s: int | None = None) -> None:
+        if self.transport is not None:
+            self.transport.write(as_bytes(status, reason.value, detail, retry_after_s))
+        self.force_close()
+
+    def _cut_unless_taken(self, transport: asyncio.Transport | None, after_s: float) -> None:
+        if transport is not None and transport.get_write_buffer_size():
+            self._loop.call_later(after_s, transport.abort)

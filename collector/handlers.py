@@ -1,5 +1,6 @@
 """aiohttp's Request into RawRequest, Receipt into its Response: the only place where both are known."""
 
+import asyncio
 import contextlib
 import secrets
 from typing import Any
@@ -9,6 +10,7 @@ from aiohttp import hdrs, web
 
 from collector import cors
 from collector.authenticate import basic_user
+from collector.bodies import LARGE_BYTES, Bodies, Body, NoRoom
 from collector.cookies import set_cookie_header
 from collector.deadlines import RequestLate
 from collector.http_limits import body_too_large, inflate
@@ -16,7 +18,6 @@ from collector.pipeline import ADAPTER_AT, Edge, collect, mint_device, refuse_ea
 from collector.problems import problem, refused_headers
 from collector.protocols import Adapter, Answer
 from collector.proxies import TrustedProxies
-from collector.rate_limit import RateLimit
 from collector.raw import RawRequest, Receipt
 from collector.rejection import Reason, Refused
 from collector.runtime import clock
@@ -33,16 +34,21 @@ class EdgeHandlers:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._proxies = TrustedProxies(edge.settings.trusted_proxies)
-        self._limit = RateLimit(edge.settings.max_requests_per_s)
+        self._bodies = Bodies(edge.settings.max_held_bytes)
+        self._turn = asyncio.Lock()
         self._open = 0
-        self._held_bytes = 0
+        edge.counters.open_requests.set_function(lambda: self._open)
+        edge.counters.held_bytes.set_function(lambda: self._bodies.held_bytes)
 
     async def ingest(self, request: web.Request) -> web.StreamResponse:
         """Events in, on any protocol's path."""
         raw = self._raw_request(request)
         adapter = ADAPTER_AT[raw.path.rstrip("/")]
         try:
-            receipt = await self._collect(await self._with_body(request, raw))
+            with self._bodies.holding(request.content) as body:
+                receipt = await self._collect(await self._with_body(request, raw, body))
+        except NoRoom:
+            return self._refusal(raw, adapter, self._busy("too many bodies are in hand at once"))
         except Refused as refused:
             return self._refusal(raw, adapter, refused)
         headers = self._headers(raw)
@@ -56,6 +62,11 @@ class EdgeHandlers:
             raise self._busy("too many open requests")
         self._open += 1
         try:
+            if len(raw.body) > LARGE_BYTES:
+                async with self._turn:
+                    await asyncio.sleep(
+                        0
+                    )  # one large body a turn of the loop, so that small ones need not wait for all
             return await collect(raw, self._edge)
         finally:
             self._open -= 1
@@ -72,8 +83,11 @@ class EdgeHandlers:
         """A fresh device, for a page of an allowed origin (what the tracker's `reset()` calls)."""
         raw = self._raw_request(request)
         try:
-            raw = await self._with_body(request, raw)
-            anonymous_id, may_set = mint_device(raw, _key_in(raw.body), self._edge)
+            with self._bodies.holding(request.content) as body:
+                raw = await self._with_body(request, raw, body)
+                anonymous_id, may_set = mint_device(raw, _key_in(raw.body), self._edge)
+        except NoRoom:
+            return self._refusal(raw, None, self._busy("too many bodies are in hand at once"))
         except Refused as refused:
             return self._refusal(raw, None, refused)
         headers = {**self._headers(raw), "Cache-Control": "no-store"}
@@ -121,35 +135,32 @@ class EdgeHandlers:
             received_at_ms=clock.now_ms(),
         )
 
-    async def _with_body(self, request: web.Request, raw: RawRequest) -> RawRequest:
-        """The request with its body, inflated. Raises Refused; by headers alone before a byte is read."""
-        refuse_early(raw, request.content_length, self._edge, self._limit)
+    async def _with_body(self, request: web.Request, raw: RawRequest, body: Body) -> RawRequest:
+        """The request with its body, inflated. Raises Refused, NoRoom; by headers alone before a byte is read."""
+        refuse_early(raw, request.content_length, self._edge)
         if not request.can_read_body:
             return raw
         limit = self._edge.settings.max_body_bytes
-        body = inflate(await self._read(request, limit), raw.headers.get("content-encoding", "").strip().lower(), limit)
-        return msgspec.structs.replace(raw, body=body)
+        sent = await self._read(request, body, limit)
+        body.arrived()
+        inflated = inflate(sent, raw.headers.get("content-encoding", "").strip().lower(), limit)
+        body.grow(len(inflated))
+        return msgspec.structs.replace(raw, body=inflated)
 
-    async def _read(self, request: web.Request, max_bytes: int) -> bytes:
-        """The body as sent, at most `max_bytes` of it. Raises Refused (400 broken, 408 late, 413 large, 503 busy)."""
-        held = 0
-        body = bytearray()
+    async def _read(self, request: web.Request, body: Body, max_bytes: int) -> bytes:
+        """The body as sent, at most `max_bytes` of it. Raises Refused (400 broken, 408 late, 413 large), NoRoom."""
+        read = bytearray()
         try:
-            while not request.content.at_eof() and len(body) <= max_bytes:
-                body += await request.content.readany()
-                self._held_bytes += len(body) - held
-                held = len(body)
-                if self._held_bytes > self._edge.settings.max_held_bytes:
-                    raise self._busy("too many bodies are arriving at once")
+            while not request.content.at_eof() and len(read) <= max_bytes:
+                read += await request.content.readany()
+                body.grow(len(read))
         except RequestLate as error:
             raise Refused(Reason.TIMED_OUT, 408, "the request did not arrive in time") from error
         except web.RequestPayloadError as error:
             raise Refused(Reason.UNREADABLE, 400, "the body's transfer coding is broken") from error
-        finally:
-            self._held_bytes -= held
-        if held > max_bytes:
+        if len(read) > max_bytes:
             raise body_too_large(max_bytes)
-        return bytes(body)
+        return bytes(read)
 
     def _require_api_key(self, raw: RawRequest) -> None:
         scheme, _, rest = raw.headers.get("authorization", "").partition(" ")

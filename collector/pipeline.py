@@ -18,7 +18,7 @@ from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, Ref
 from collector.origins import refuse_strangers
 from collector.privacy import protect
 from collector.protocols import Adapter, pixel, segment
-from collector.rate_limit import RateLimit
+from collector.rate_limit import RateLimit, RateLimits
 from collector.raw import RawEvent, RawRequest, Receipt
 from collector.rejection import Reason, Refused, Rejection
 from collector.runtime import clock
@@ -43,6 +43,7 @@ class Edge(msgspec.Struct, kw_only=True):
     settings: EdgeSettings
     counters: EdgeCounters
     live: Live
+    limits: RateLimits = RateLimits()
     erasures: Against = msgspec.field(default_factory=lambda: Against(Hasher(b"")))
     """Keeps away what is of people who were erased."""
     new_id: Callable[[], str] = clock.new_id
@@ -57,6 +58,8 @@ async def collect(request: RawRequest, edge: Edge) -> Receipt:
     parsed = adapter.parse(request, edge.settings)
     sender = authenticate(request, parsed.key, edge.sources.current(request.received_at_ms))
     refuse_strangers(request, sender.source)
+    if parsed.key is not None and sender_by_headers(request, edge.sources.current(request.received_at_ms)) is None:
+        _refuse_floods(sender, edge)
     cookie = _cookie(request, sender, adapter, edge.settings)
     accepted, rejections = _validate_all(
         parsed.events, arrival(sender, cookie, request.received_at_ms, edge.settings, edge.new_id)
@@ -79,7 +82,7 @@ async def collect(request: RawRequest, edge: Edge) -> Receipt:
     )
 
 
-def refuse_early(request: RawRequest, content_length: int | None, edge: Edge, limit: RateLimit) -> None:
+def refuse_early(request: RawRequest, content_length: int | None, edge: Edge) -> None:
     """Refuse what the headers alone condemn, so that no byte of its body is read. Raises Refused."""
     refuse_by_headers(
         request.headers.get("content-encoding", "").strip().lower(), content_length, edge.settings.max_body_bytes
@@ -88,9 +91,20 @@ def refuse_early(request: RawRequest, content_length: int | None, edge: Edge, li
     if sender is not None:
         refuse_strangers(request, sender.source)
     if sender is None or not sender.server:
-        retry_after_s = limit.retry_after_s(request.remote_ip, request.received_at_ms)
-        if retry_after_s is not None:
-            raise Refused(Reason.RATE_LIMITED, 429, "too many requests from this address", retry_after_s)
+        _take_from(edge.limits.address, request.remote_ip, "too many requests from this address")
+    if sender is not None:
+        _refuse_floods(sender, edge)
+
+
+def _refuse_floods(sender: Sender, edge: Edge) -> None:
+    if not sender.server:
+        _take_from(edge.limits.key, sender.source.name, "too many requests with this write key")
+
+
+def _take_from(limit: RateLimit, name: str | None, detail: str) -> None:
+    retry_after_s = limit.retry_after_s(name)
+    if retry_after_s is not None:
+        raise Refused(Reason.RATE_LIMITED, 429, detail, retry_after_s)
 
 
 def mint_device(request: RawRequest, body_key: object, edge: Edge) -> tuple[str, bool]:

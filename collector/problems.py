@@ -20,6 +20,19 @@ def problem(status: int, reason: str, detail: str = "", headers: Mapping[str, st
     return web.Response(status=status, body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
+def as_bytes(status: int, reason: str, detail: str, retry_after_s: int | None = None) -> bytes:
+    """An error answer as it goes over the wire, for connections that get no further; it says `Connection: close`."""
+    answer = problem(status, reason, detail)
+    body = answer.body
+    assert isinstance(body, bytes)
+    again = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\n{again}Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def refused_headers(refused: Refused) -> dict[str, str]:
     """What a refusal says in headers, whatever its body is."""
     headers = {}

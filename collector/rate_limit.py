@@ -1,32 +1,58 @@
-"""How much one address may send: a bucket an address that fills steadily and every request takes from.
+"""How often one address, or one public key, may send: a bucket each, that fills steadily and every request takes from.
 
-Off by default: behind a proxy that is not listed, everyone has the same address.
+Off by default: behind a proxy that is not listed, everyone has the same address. The buckets are throttled-py's (the
+generic cell rate algorithm): one number a bucket, and no more than MAX_BUCKETS of them, the least used go first.
 """
 
 import math
+from typing import TYPE_CHECKING, Self
 
-_MAX_BUCKETS = 100_000
-"""Above this many addresses the ones that are at rest are forgotten; some 10 MB."""
+import msgspec
+
+from collector.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from throttled import Throttled
+
+MAX_BUCKETS = 100_000
+"""How many addresses are remembered at once; some 40 MB. Who is forgotten has a full bucket again."""
+_PERIOD_S = 1000
+"""The library's rates are whole numbers a period: with this one, any thousandth of a request a second."""
 
 
 class RateLimit:
     """`per_s` requests a second on average, up to `burst_s` seconds' worth at once; 0: no limit."""
 
     def __init__(self, per_s: float, burst_s: float = 10.0) -> None:
-        self._per_ms = per_s / 1000
-        self._size = max(1.0, per_s * burst_s)
-        self._full_at_ms: dict[str, float] = {}
-        """When each address's bucket will be full again."""
+        self._buckets = _buckets(per_s, max(1, math.ceil(per_s * burst_s))) if per_s > 0 else None
 
-    def retry_after_s(self, address: str | None, now_ms: int) -> int | None:
-        """Take one request: None when it may pass, else in how many seconds to come back."""
-        if not self._per_ms or address is None:
+    def retry_after_s(self, name: str | None) -> int | None:
+        """Take one request from this bucket: None when it may pass, else in how many seconds to come back."""
+        if self._buckets is None or not name:
             return None
-        full_at_ms = max(self._full_at_ms.get(address, 0.0), now_ms) + 1 / self._per_ms
-        over_ms = full_at_ms - now_ms - self._size / self._per_ms
-        if over_ms > 0:
-            return math.ceil(over_ms / 1000)
-        if len(self._full_at_ms) >= _MAX_BUCKETS:
-            self._full_at_ms = {each: at_ms for each, at_ms in self._full_at_ms.items() if at_ms > now_ms}
-        self._full_at_ms[address] = full_at_ms
-        return None
+        result = self._buckets.limit(name)
+        return max(1, math.ceil(result.state.retry_after)) if result.limited else None
+
+
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The edge's two limits."""
+
+    address: RateLimit = RateLimit(0)
+    """By the address that sends."""
+    key: RateLimit = RateLimit(0)
+    """By the source whose write key is used."""
+
+    @classmethod
+    def of(cls, settings: EdgeSettings) -> Self:
+        """As the settings say."""
+        return cls(address=RateLimit(settings.max_requests_per_s), key=RateLimit(settings.max_key_requests_per_s))
+
+
+def _buckets(per_s: float, burst: int) -> "Throttled":
+    import datetime as dt
+
+    from throttled import MemoryStore, RateLimiterType, Throttled, per_duration  # only where there is a limit
+
+    quota = per_duration(dt.timedelta(seconds=_PERIOD_S), limit=max(1, round(per_s * _PERIOD_S)), burst=burst)
+    store = MemoryStore(options={"MAX_SIZE": MAX_BUCKETS})
+    return Throttled(using=RateLimiterType.GCRA.value, quota=quota, store=store)

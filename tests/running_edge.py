@@ -14,13 +14,14 @@ from aiohttp import web
 
 from collector.app import make_app
 from collector.counters import EdgeCounters
-from collector.deadlines import EdgeRunner
 from collector.enrich import open_lookups
 from collector.event import Event, from_record
+from collector.listener import EdgeRunner
 from collector.live import Live
 from collector.log import Refusal
 from collector.log.memory import MemoryLog, MemoryRefused
 from collector.pipeline import Edge
+from collector.rate_limit import RateLimits
 from collector.runtime.metrics import Metrics
 from collector.settings import EdgeSettings
 from collector.snippet import Tracker
@@ -91,6 +92,7 @@ def make_edge(folder: Path, settings: EdgeSettings | None = None, **parts: Any) 
         "settings": settings,
         "counters": EdgeCounters(Metrics()),
         "live": Live(settings.max_live_backlog),
+        "limits": RateLimits.of(settings),
     }
     return Edge(**{**fields, **parts})
 

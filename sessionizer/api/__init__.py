@@ -53,6 +53,10 @@ class Api:
     """This process owns the log, so `/readyz` fails when the log takes no events."""
     max_lag_events: int = 100_000
     """`/readyz` fails when the mind has more events than this still to fold in."""
+    max_open_reads: int = 1000
+    """More reads than this at once are told to come back."""
+    retry_after_s: Callable[[web.Request], int | None] = lambda _: None
+    """Asked before every read that needs the key: None lets it pass, else in how many seconds to come back."""
     max_lag_s: float = 60.0
     """`/readyz` fails when the oldest event not folded in came longer ago than this, in seconds."""
 

@@ -22,6 +22,7 @@ from sessionizer.api import (
     retractions,
     segment_profiles,
 )
+from sessionizer.api.gate import Gate
 from sessionizer.api.problems import Problem, ProblemReason, to_response
 from sessionizer.reading import BadCursor, StillFolding
 from sessionizer.store import StoreUnavailable
@@ -67,21 +68,24 @@ ROUTES = (
 def add_api_routes(app: web.Application, api: Api) -> None:
     """Add the read API to an application. No answer of it allows pages of other origins (CORS): the key is a secret."""
     times = api.metrics.histogram("read_seconds", "Time to answer a read, exports to their end.", ["route", "status"])
+    gate = Gate(api)
     metrics = Route("GET", "/metrics", health.metrics_of(api.metrics), keyed=False)
     for route in (*ROUTES, metrics):
-        handler = _answering(route, api, times)
+        handler = _answering(route, api, gate, times)
         if route.method == "GET" and route.handler is not exports.export:
             app.router.add_get(route.path, handler, allow_head=True)
         else:
             app.router.add_route(route.method, route.path, handler)
 
 
-def _answering(route: Route, api: Api, times: Histogram) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _answering(
+    route: Route, api: Api, gate: Gate, times: Histogram
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(request: web.Request) -> web.StreamResponse:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            response = await _admitted(route, request, api)
+            response = await _admitted(route, request, api, gate)
         except Problem as problem:
             response = _refusal(route, problem)
         times.labels(route.path, response.status).observe(clock() - started)
@@ -90,18 +94,21 @@ def _answering(route: Route, api: Api, times: Histogram) -> Callable[[web.Reques
     return answer
 
 
-async def _admitted(route: Route, request: web.Request, api: Api) -> web.StreamResponse:
+async def _admitted(route: Route, request: web.Request, api: Api, gate: Gate) -> web.StreamResponse:
     """The answer, if the request may have one. Raises Problem."""
     if route.keyed:
+        gate.refuse_floods(request)
         auth.require_key(request.headers, api.api_key())
         if not route.dated:
             parameters.refuse_as_of(request)
     if route.method != "GET":
         auth.require_same_site(request.headers)
     try:
-        if route.keyed:
+        if not route.keyed:
+            return await route.handler(request, api)
+        with gate.passing():
             await _caught_up(request, api)
-        return await route.handler(request, api)
+            return await route.handler(request, api)
     except (BadCursor, CorruptRecord, LogUnavailable, StillFolding, StoreUnavailable) as error:
         raise _problem_of(error) from error
 

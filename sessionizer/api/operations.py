@@ -87,7 +87,7 @@ def _limit(default: int) -> Parameter:
 
 def _read(path: str, id_: str, summary: str, answer: Any, *parameters: Parameter, tag: str = "profiles") -> Operation:
     person = (WHO,) if "{who}" in path else ()
-    problems = (400, 401, 404, 503, 504) if person else (400, 401, 503, 504)
+    problems = (400, 401, 404, 429, 503, 504) if person else (400, 401, 429, 503, 504)
     return Operation(
         path=path,
         id=id_,
@@ -204,7 +204,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(WHO, AFTER),
         answer=Receipt,
         gives_position=True,
-        problems=(400, 401, 403, 404, 503, 504),
+        problems=(400, 401, 403, 404, 429, 503, 504),
     ),
     _read(
         "/v1/profiles/{who}/timeline",
@@ -238,7 +238,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=RetractionRequest,
         answer=RetractionAnswer,
         gives_position=True,
-        problems=(400, 401, 403, 408, 413, 415, 503),
+        problems=(400, 401, 403, 408, 413, 415, 429, 503),
     ),
     Operation(
         method="POST",
@@ -251,7 +251,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(AFTER,),
         body=DryRunRequest,
         answer=DryRun,
-        problems=(400, 401, 403, 408, 413, 415, 422, 503, 504),
+        problems=(400, 401, 403, 408, 413, 415, 422, 429, 503, 504),
     ),
     Operation(
         path="/v1/export/{what}",
@@ -265,7 +265,7 @@ OPERATIONS: tuple[Operation, ...] = (
             AFTER,
         ),
         media="application/x-ndjson",
-        problems=(400, 401, 404, 503, 504),
+        problems=(400, 401, 404, 429, 503, 504),
     ),
     _segment("traits", "Their traits.", segment.Traits, _limit(SEGMENT_LIMIT), _NEXT, _INCLUDE, _VERBOSE, _CLASS),
     _segment("external_ids", "Their identifiers.", segment.ExternalIds, _limit(SEGMENT_LIMIT), _NEXT, _INCLUDE),

@@ -25,6 +25,8 @@ class ProblemReason(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     TIMED_OUT = "timed_out"
+    RATE_LIMITED = "rate_limited"
+    TOO_BUSY = "too_busy"
     POSITION_NOT_REACHED = "position_not_reached"
     STILL_FOLDING = "still_folding"
     TOO_MUCH = "too_much"

@@ -10,6 +10,7 @@ from collector.live import Live
 from collector.log import EventLog
 from collector.log.refused import SqliteRefused
 from collector.pipeline import Edge
+from collector.rate_limit import RateLimits
 from collector.runtime import clock
 from collector.runtime.folder import DataFolder
 from collector.runtime.metrics import Metrics
@@ -49,5 +50,6 @@ async def open_edge(
         settings=settings,
         counters=counters,
         live=Live(settings.max_live_backlog, counters.live_missed.inc),
+        limits=RateLimits.of(settings),
         erasures=erasures,
     )

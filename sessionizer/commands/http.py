@@ -14,15 +14,19 @@ from typing import NamedTuple
 from aiohttp import web
 
 from collector.app import add_edge_routes, answer_errors
-from collector.deadlines import EdgeRunner
 from collector.enrich.lookups import watch
+from collector.listener import EdgeRunner
 from collector.log import EventLog, LogUnavailable
 from collector.log.opening import open_log
 from collector.pipeline import Edge
+from collector.proxies import TrustedProxies
+from collector.rate_limit import RateLimit
 from collector.runtime.clock import monotonic_s, now_ms
 from collector.runtime.loop import collect_less_often, until_told_to_stop
 from collector.runtime.metrics import Metrics
+from collector.runtime.open_files import allow_open_files
 from collector.runtime.supervise import Child
+from collector.settings import EdgeSettings
 from collector.sources import SourcesFile
 from sessionizer.api import Api, Check, Erase, Retraction, refuse_to_erase
 from sessionizer.api.app import add_api_routes
@@ -38,6 +42,9 @@ from sessionizer.store.opening import open_store
 
 STORE_WAIT_S = 60.0
 """How long the API waits for the mind to make the store, at a first start."""
+
+BACKLOG = 1024
+"""Connections that the kernel keeps for us while we are busy, or starting."""
 
 Announce = Callable[[str], None]
 Extend = Callable[[web.Application], None]
@@ -91,10 +98,11 @@ async def _serving(
             await _add_api(app, plan, parts, edge, checks, stack, stop)
         if extend is not None:
             extend(app)
-        runner = EdgeRunner(app, plan.edge, shutdown_timeout=plan.stop_timeout_s)
+        allow_open_files()
+        runner = EdgeRunner(app, plan.edge, parts.metrics, shutdown_timeout=plan.stop_timeout_s)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
         if ownership is not None:
             ownership.announce(url)
         if announce_api is not None:
@@ -145,6 +153,8 @@ async def _add_api(
         people=people,
         log=parts.log,
         api_key=lambda: parts.sources.current(now_ms()).api_key,
+        max_open_reads=plan.edge.max_open_reads,
+        retry_after_s=_limited_by_address(plan.edge),
         retract=retract_into(parts.log) if owns_log else _refuse_to_retract,
         erase=await _start_erasing(edge, people, stack) if edge is not None else refuse_to_erase,
         metrics=parts.metrics,
@@ -152,6 +162,15 @@ async def _add_api(
         takes_events=owns_log,
     )
     add_api_routes(app, api)
+
+
+def _limited_by_address(settings: EdgeSettings) -> Callable[[web.Request], int | None]:
+    limit, proxies = RateLimit(settings.max_reads_per_s), TrustedProxies(settings.trusted_proxies)
+
+    def retry_after_s(request: web.Request) -> int | None:
+        return limit.retry_after_s(proxies.visitor(request.remote, request.secure, request.headers).ip)
+
+    return retry_after_s
 
 
 async def _start_erasing(edge: Edge, people: FoldedPeople, stack: contextlib.AsyncExitStack) -> Erase:
@@ -196,7 +215,7 @@ def listen(host: str, port: int, options: str = "--host or --port") -> socket.so
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server((str(address[0]), int(address[1])), family=family, backlog=1024)
+        return socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         # `create_server` adds in brackets the address that the line names already.
         why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]

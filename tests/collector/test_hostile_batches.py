@@ -1,5 +1,7 @@
 """Small requests made to cost much: refused before they do, or answered at the usual price."""
 
+import gzip
+
 from collector.rejection import Reason
 from tests.running_edge import RunningEdge, compressed
 
@@ -36,3 +38,14 @@ async def test_a_contact_type_with_a_colon_is_no_contact(edge: RunningEdge) -> N
     (event,) = await edge.events()
     assert [(contact.type, contact.value) for contact in event.contacts] == [("loyalty_card", "L1")]
     assert "contact_not_allowed:user_id:x" in event.derived.warnings
+
+
+async def test_gzip_in_thousands_of_pieces_is_refused(edge: RunningEdge) -> None:
+    pieces = gzip.compress(b"") * 20_000 + compressed({"anonymousId": "a"})
+    status, answer, _ = await edge.post("/v1/page", pieces)
+    assert (status, answer["reason"]) == (400, Reason.UNREADABLE)
+    assert "members" in answer["detail"]
+
+
+async def test_gzip_in_a_few_pieces_is_taken(edge: RunningEdge) -> None:
+    assert (await edge.post("/v1/page", gzip.compress(b'{"anonymousId"') + gzip.compress(b': "a"}')))[0] == 200

@@ -113,6 +113,15 @@ def test_roles_apart_work_together_on_one_folder(tmp_path: Path) -> None:
         assert mind.wait(30) == 0
 
 
+def test_an_address_that_reads_more_often_than_it_may_is_told_when_to_come_back(tmp_path: Path) -> None:
+    with serving(tmp_path, "--edge", "max_reads_per_s=0.1") as server:
+        assert server.get("/v1/profiles").status == 200
+        refused = server.get("/v1/profiles")
+        assert (refused.status, refused.json()["reason"]) == (429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert server.get("/readyz").status == 200
+
+
 def test_all_roles_are_small_and_idle(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         views_of(server, stored(server, "view-1"))
