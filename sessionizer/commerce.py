@@ -167,6 +167,8 @@ def count_orders(purchases: Purchases) -> int:
 
 def revenue(purchases: Purchases) -> dict[str, str]:
     """Revenue by currency, refunds subtracted; a refund that names no amount takes its whole order back."""
+    if not (purchases.orders or purchases.refunds or purchases.unnumbered_revenue):
+        return {}
     sums: dict[str, str] = dict(purchases.unnumbered_revenue)
     wholly_refunded = {refund.order_id for refund in purchases.refunds if refund.amount is None}
     for order_id, order in purchases.orders.items():

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from collector.log import EventLog
 from sessionizer.erasures import Erasures
+from sessionizer.facts import FactRow
 from sessionizer.reading import StillFolding
 from sessionizer.refolding import refold_again
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
@@ -129,6 +130,15 @@ class FreshSnapshot:
 
     async def sizes(self) -> Mapping[str, int]:
         return await self._under.sizes()
+
+    async def facts(self, after: int, limit: int) -> list[FactRow]:
+        return await self._under.facts(after, limit)
+
+    async def pending(self, keys: Collection[str]) -> dict[str, int]:
+        return await self._under.pending(keys)
+
+    async def due(self, now_ms: int, limit: int) -> list[str]:
+        return await self._under.due(now_ms, limit)
 
     async def shared_devices(self) -> list[str]:
         return await self._under.shared_devices()

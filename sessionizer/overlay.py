@@ -46,13 +46,13 @@ class OverlaySnapshot:
     async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
         found = await self._under.slices(self._kept(keys))
         for key, change in self._changed(keys).items():
-            found[key] = _laid_over(found.get(key, ()), change.slices.values(), ())
+            found[key] = laid_over(found.get(key, ()), change.slices.values(), ())
         return found
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         found = await self._under.sessions(self._kept(keys))
         for key, change in self._changed(keys).items():
-            found[key] = _laid_over(found.get(key, ()), change.sessions.values(), change.dropped_sessions)
+            found[key] = laid_over(found.get(key, ()), change.sessions.values(), change.dropped_sessions)
         return found
 
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
@@ -85,7 +85,7 @@ class OverlaySnapshot:
         return sorted(found)[:limit]
 
 
-def _laid_over(rows: Iterable[Row], new: Iterable[Row], dropped: Iterable[int]) -> list[Row]:
+def laid_over(rows: Iterable[Row], new: Iterable[Row], dropped: Iterable[int]) -> list[Row]:
     """Rows by number, the new ones in place of the old, in order."""
     by_number = {row.number: row for row in rows} | {row.number: row for row in new}
     for number in dropped:

@@ -1,27 +1,23 @@
 """Answers what readers ask of the people we know: finds who somebody is today, then shows them."""
 
 import asyncio
-import base64
-import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
-
-import msgspec
 
 from collector.erasure import Hasher
 from collector.event import Event
 from collector.log import EventLog
-from sessionizer import dry_run, explaining, exporting, profiles, sessions, timelines
+from sessionizer import dry_run, explaining, exporting, following, profiles, sessions, timelines
 from sessionizer.as_of import AsOfSnapshot
+from sessionizer.cursors import read_cursor, write_cursor
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.finding import find
 from sessionizer.freshening import fresh_snapshot
 from sessionizer.loading import Loader
-from sessionizer.reading import BadCursor, StillFolding, Who
+from sessionizer.reading import StillFolding, Who
 from sessionizer.state import place
 from sessionizer.store import ProfileStore, Snapshot
-from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
+from sessionizer.views import DryRun, FactPage, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 LOOK_AGAIN_S = 0.25
 """How long `wait_for` trusts the store's bell before it looks by itself."""
@@ -35,6 +31,7 @@ class FoldedPeople:
     def __init__(self, store: ProfileStore, log: EventLog, hasher: Hasher = UNKEYED) -> None:
         self._store = store
         self._log = log
+        self._ending = False
         self.erasures = Erasures(log, hasher)
 
     @asynccontextmanager
@@ -160,6 +157,23 @@ class FoldedPeople:
         shown = found[:limit]
         return ProfilePage(profiles=shown, next=write_cursor(shown[-1].profile_id if len(found) > limit else None))
 
+    async def facts(self, *, after: str | None, limit: int, types: Collection[str] = (), wait_s: float = 0) -> FactPage:
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + wait_s
+        while True:
+            heard = self._store.heard()
+            async with self._store.snapshot() as snapshot:
+                page = await following.page(snapshot, after, limit, types)
+            left_s = deadline_s - clock()
+            if page.facts or left_s <= 0 or self._ending:
+                return page
+            if page.next == after:
+                await self._store.wait(min(left_s, LOOK_AGAIN_S), heard)
+            after = page.next
+
+    def end_waits(self) -> None:
+        self._ending = True
+
     async def export(self, what: str) -> AsyncGenerator[bytes, None]:
         async with self._settled_snapshot() as snapshot:
             async for chunk in exporting.lines(what, snapshot, self._log, self.erasures):
@@ -186,21 +200,3 @@ class FoldedPeople:
 
     async def close(self) -> None:
         await self._store.close()
-
-
-def write_cursor(place_: Any) -> str | None:
-    """A cursor, opaque to whoever gets it."""
-    if place_ is None:
-        return None
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(place_)).decode().rstrip("=")
-
-
-def read_cursor(cursor: str | None, kind: Any) -> Any:
-    """What `write_cursor` wrote. Raises BadCursor."""
-    if cursor is None:
-        return None
-    try:
-        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.msgpack.decode(packed, type=kind)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise BadCursor(cursor) from error

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sessionizer import late, slices
 from sessionizer.evidence import Happening
 from sessionizer.owners import profile_id
-from sessionizer.state import Cut, Refs, Session, Slice, Visitor, VisitorChange, visitor_key
+from sessionizer.state import Before, Cut, Refs, Session, Slice, Visitor, VisitorChange, visitor_key
 
 MANY = 5000
 """Searches in columns of ids, from which on a set of all of them is faster."""
@@ -103,11 +103,11 @@ def is_late(happening: Happening, record: Visitor | None) -> bool:
 def extend(key: str, happenings: Sequence[Happening], known: Known) -> VisitorChange | None:
     """Add a visitor's new events to its record; None when its past changes and it must be folded again."""
     record = known.visitors.get(key)
+    late_ones = [each for each in happenings if is_late(each, record)]
     if record is None:
         change = slices.start(happenings[0].device, happenings[0])
     else:
-        change = VisitorChange(key=key, record=record)
-    late_ones = [each for each in happenings if is_late(each, record)]
+        change = VisitorChange(key=key, record=record, before=_before(record, late_ones))
     if late_ones:
         near = known.near[key]
         around = late.Surroundings(change, near.slices, near.sessions, known.chunks.get(key, ()))
@@ -119,6 +119,14 @@ def extend(key: str, happenings: Sequence[Happening], known: Known) -> VisitorCh
     if record is None or change.index or change.slices:
         slices.note_roots(change)
     return change
+
+
+def _before(record: Visitor, late_ones: Sequence[Happening]) -> Before:
+    late_times = tuple([each.t for each in late_ones])
+    session = record.session
+    if session is None:
+        return Before(None, None, 0, late_times)
+    return Before(session.number, session.first, session.events, late_times)
 
 
 def refold(happenings: Iterable[Happening], known: Known, cuts: Sequence[Cut] = ()) -> VisitorChange:

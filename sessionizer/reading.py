@@ -1,10 +1,10 @@
 """What the API, the exports and the live page may ask of the people we know. The answers are `views`."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from collector.event import Event
-from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
+from sessionizer.views import DryRun, FactPage, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 
 class Who(NamedTuple):
@@ -78,6 +78,14 @@ class People(Protocol):
 
     async def profiles(self, *, limit: int, cursor: str | None = None) -> ProfilePage:
         """A page of everybody, by profile id. Raises StillFolding."""
+        ...
+
+    async def facts(self, *, after: str | None, limit: int, types: Collection[str] = (), wait_s: float = 0) -> FactPage:
+        """What was published after a cursor, in the order it was found; waits for something up to `wait_s`."""
+        ...
+
+    def end_waits(self) -> None:
+        """Let nobody wait for facts any longer: this process is about to end."""
         ...
 
     def export(self, what: str) -> AsyncGenerator[bytes, None]:

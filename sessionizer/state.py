@@ -255,11 +255,24 @@ class Visitor(Packed):
     """There are too many."""
 
 
+class Before(msgspec.Struct, frozen=True):
+    """How a visitor stood before it was added to, in place: as much as tells whether anything published changed."""
+
+    session: int | None
+    """The number of its open session, the first event of that, and how many it had."""
+    first: Key | None
+    events: int
+    late: tuple[int, ...]
+    """The times (ms) of what was added before its last event."""
+
+
 class VisitorChange(msgspec.Struct, kw_only=True):
     """What one batch did to one visitor: the new record, and the rows to keep beside it."""
 
     key: str
     record: Visitor
+    before: Before | None = None
+    """None for a new visitor, and for one folded again."""
     refolded: bool = False
     """The rows below are all there are: the old ones go."""
     chunks: dict[int, Refs] = {}

@@ -14,6 +14,7 @@ from collector.log import EventLog
 from sessionizer import pipeline
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, message_hash, named, take_apart
+from sessionizer.forgetting import Gone
 from sessionizer.owners import profile_id
 from sessionizer.pipeline import Known
 from sessionizer.slices import root_of_first
@@ -74,7 +75,9 @@ class Unfolding:
             retraction_events=sorted(forgotten_names),
             reasons={event.message_id: _read_retraction(event.properties).reason for event in replaced.values()},
             positions={each.position for each in gone} | quarantined,
+            facts=await self._facts(Gone(gone)),
         )
+        commit.due = await self._no_longer_pending(commit.changes, records)
         positions = {each.position for each in doomed}
         copies = len(positions - quarantined - set(await self._snapshot.suppressed())) - len(gone)
         commit.counted = {
@@ -174,6 +177,28 @@ class Unfolding:
             before = (each.id for each in history if each.t == t and self._hasher.event(each.event) == wanted)
             cuts.append(Cut(t=t, after=next(before, b"") if after else b""))
         return cuts
+
+    async def _facts(self, gone: Gone) -> set[int]:
+        """The numbers of the facts that speak of what is gone."""
+        found: set[int] = set()
+        number, end = 0, (await self._snapshot.counts())["facts"]
+        while number < end:
+            for first, _, facts in await self._snapshot.facts(number, PAGE):
+                found |= {each for each, fact in enumerate(facts, first) if fact is not None and gone.is_in(fact)}
+                number = first + len(facts) - 1
+        return found
+
+    async def _no_longer_pending(
+        self, changes: Iterable[VisitorChange], records: dict[str, Visitor]
+    ) -> dict[str, int | None]:
+        """The visitors whose pending session went: what is their last now was published as over before it began."""
+        by_key = {change.key: change.record.session for change in changes}
+        due: dict[str, int | None] = {}
+        for key in await self._snapshot.pending(by_key):
+            was, now = records[key].session, by_key[key]
+            if was is None or now is None or was.first != now.first:
+                due[key] = None
+        return due
 
     async def _unheard_of(self, gone: Iterable[Happening], against: Against) -> set[str]:
         """Retracted message ids that only erased events had."""

@@ -3,7 +3,7 @@
 Times are RFC 3339 UTC with milliseconds, money is a decimal string. Fields are added with defaults, never renamed.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -238,3 +238,58 @@ class DryRun(Shown, frozen=True, kw_only=True):
     """Sessions that would begin, end, say something else, or belong to another profile."""
     profiles: list[ProfileChange]
     """The changed ones, those with most events gained and lost first; the first thousand."""
+
+
+class SessionInFact(Shown, frozen=True, kw_only=True):
+    """A session as it was when the fact was found. `GET /v1/profiles/{who}/sessions` tells more, as of now."""
+
+    session_id: str
+    started_at: str
+    ended_at: str
+    """Its last event."""
+    events: int
+    page_views: int
+    engaged_ms: int
+    orders: int
+    revenue: dict[str, str]
+    ended: bool
+    """It has been published as over, and is not again."""
+
+
+class FactBase(Shown, frozen=True, kw_only=True, tag_field="fact", tag=True):
+    cursor: str
+    """Go on from here: `after`."""
+    found_at: str
+
+
+class SessionStarted(FactBase, frozen=True, kw_only=True):
+    """A visit began."""
+
+    anonymous_id: str
+    session_id: str
+    started_at: str
+
+
+class SessionEnded(FactBase, frozen=True, kw_only=True):
+    """A visit is over; once a visit."""
+
+    anonymous_id: str
+    session: SessionInFact
+
+
+class SessionAmended(FactBase, frozen=True, kw_only=True):
+    """What was published of these visits is no longer so: those before are now those after."""
+
+    anonymous_id: str
+    before: list[SessionInFact]
+    after: list[SessionInFact]
+
+
+Fact = SessionStarted | SessionEnded | SessionAmended
+FACT_TYPES = frozenset(each.__name__ for each in get_args(Fact))
+
+
+class FactPage(Shown, frozen=True, kw_only=True):
+    facts: list[Fact]
+    next: str
+    """The cursor to go on from; never null, for there may be more any time."""

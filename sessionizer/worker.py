@@ -5,8 +5,9 @@ same result. On Conflict it loads and decides again.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from itertools import accumulate
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from collector.erasure import Hasher, WrongKey, is_erasure_record, read_erased
 from collector.event import StoredEvent
 from collector.log import CorruptRecord, EventLog, LogUnavailable, Stored
-from sessionizer import pipeline
+from collector.runtime import clock
+from sessionizer import pipeline, publishing
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.evidence import Happening, Read, message_hash, named, proves, take_apart
 from sessionizer.pipeline import Known, Near
@@ -48,7 +50,21 @@ _read_retraction = msgspec.json.Decoder(_Retractions).decode
 class Worker:
     """Folds one log into one store."""
 
-    def __init__(self, log: EventLog, store: ProfileStore, *, batch: int = BATCH, hasher: Hasher = UNKEYED) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        store: ProfileStore,
+        *,
+        batch: int = BATCH,
+        hasher: Hasher = UNKEYED,
+        now_ms: Callable[[], int] = clock.now_ms,
+        quietly_to: int | None = None,
+    ) -> None:
+        """`quietly_to`: fold only up to this log position, and publish nothing, for it has been published."""
+        self._now_ms = now_ms
+        self._quietly_to = quietly_to
+        self._looked_ms = 0
+        """When sessions were last looked through for silence."""
         self._log = log
         self._store = store
         self._batch = batch
@@ -78,14 +94,19 @@ class Worker:
 
     async def step(self, wait_s: float) -> int:
         """Fold the next batch, waiting up to `wait_s` for one; the number of records. Raises WrongKey."""
+        await self._end_silent_sessions()
         after = await self._store.position()
         try:
             records = await self._log.read(
                 0, after, 1 if self._careful else self._batch, wait_s if self._traceless else 0.0
             )
         except CorruptRecord as error:
+            if self._quietly_to is not None and error.position > self._quietly_to:
+                return 0
             await self._one_by_one(after, error.position, error)
             return 1
+        if self._quietly_to is not None:
+            records = [each for each in records if each.position <= self._quietly_to]
         if not records:
             await self._fold_waiting(after)
             return await self._leave_no_trace(wait_s)
@@ -114,6 +135,8 @@ class Worker:
                 commit = await Unfolding(self._log, snapshot, self._erasures).of(read_erased(records[0]))
             else:
                 commit = await Decision(self._log, snapshot, self._erasures).of(take_apart(records))
+                if self._quietly_to is None:
+                    await publishing.publish(snapshot, commit, self._now_ms())
         await self._store.commit(commit)
         self._some_wait |= bool(commit.put_off)
         if erases:
@@ -131,11 +154,26 @@ class Worker:
             async with self._store.snapshot() as snapshot:
                 await self._erasures.up_to(snapshot.position)
                 commit = await Decision(self._log, snapshot, self._erasures).of_waiting()
+                if commit is not None and self._quietly_to is None:
+                    await publishing.publish(snapshot, commit, self._now_ms())
             if commit is None:
                 self._some_wait = False
             else:
                 await self._store.commit(commit)
         return self._some_wait
+
+    async def _end_silent_sessions(self) -> None:
+        """Publish, once in a while, that sessions are over because nothing more came."""
+        now_ms = self._now_ms()
+        if self._quietly_to is not None or now_ms - self._looked_ms < LOOK_AGAIN_S * 1000:
+            return
+        async with self._store.snapshot() as snapshot:
+            commit = await publishing.end_silent(snapshot, now_ms)
+        if commit is None:
+            self._looked_ms = now_ms  # else there may be more
+            return
+        with contextlib.suppress(Conflict):
+            await self._store.commit(commit)
 
     async def _leave_no_trace(self, wait_s: float) -> int:
         """With nothing left to fold, see to it that what was erased is in no file; 0, the number of records."""

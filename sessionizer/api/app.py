@@ -16,6 +16,7 @@ from sessionizer.api import (
     dry_runs,
     erasures,
     exports,
+    facts,
     health,
     parameters,
     profiles,
@@ -52,6 +53,7 @@ ROUTES = (
     Route("GET", "/v1/profiles/{who}/identity", profiles.identity),
     Route("POST", "/v1/identity/retractions", retractions.retract),
     Route("POST", "/v1/identity/dry-runs", dry_runs.dry_run),
+    Route("GET", "/v1/facts", facts.facts),
     Route("GET", "/v1/export/{what}", exports.export),
     Route("GET", f"{SEGMENT}/traits", segment_profiles.traits),
     Route("GET", f"{SEGMENT}/external_ids", segment_profiles.external_ids),
@@ -68,6 +70,7 @@ ROUTES = (
 def add_api_routes(app: web.Application, api: Api) -> None:
     """Add the read API to an application. No answer of it allows pages of other origins (CORS): the key is a secret."""
     times = api.metrics.histogram("read_seconds", "Time to answer a read, exports to their end.", ["route", "status"])
+    app.on_shutdown.append(_end_waits(api))
     gate = Gate(api)
     metrics = Route("GET", "/metrics", health.metrics_of(api.metrics), keyed=False)
     for route in (*ROUTES, metrics):
@@ -76,6 +79,13 @@ def add_api_routes(app: web.Application, api: Api) -> None:
             app.router.add_get(route.path, handler, allow_head=True)
         else:
             app.router.add_route(route.method, route.path, handler)
+
+
+def _end_waits(api: Api) -> Callable[[web.Application], Awaitable[None]]:
+    async def end_waits(_: web.Application) -> None:
+        api.people.end_waits()
+
+    return end_waits
 
 
 def _answering(

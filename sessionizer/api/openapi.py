@@ -31,6 +31,7 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 TAGS = {
     "ingest": "Sending events.",
     "profiles": "Reading people.",
+    "facts": "Following what happens.",
     "exports": "Reading everything.",
     "segment": "Reading people in the shape of Segment's Profile API.",
     "operations": "Running the server.",

@@ -10,12 +10,13 @@ from sessionizer.api import ingest_shapes as ingest
 from sessionizer.api import segment_shapes as segment
 from sessionizer.api.dry_runs import DryRunRequest
 from sessionizer.api.exports import EXPORTS
+from sessionizer.api.facts import MAX_WAIT_S
 from sessionizer.api.health import Health, Readiness
 from sessionizer.api.parameters import DEFAULT_LIMIT, MAX_LIMIT
 from sessionizer.api.retractions import RetractionAnswer, RetractionRequest
 from sessionizer.api.segment_profiles import DEFAULT_LIMIT as SEGMENT_LIMIT
 from sessionizer.eraser import Receipt
-from sessionizer.views import DryRun, Identity, Profile, ProfilePage, SessionPage, Timeline
+from sessionizer.views import FACT_TYPES, DryRun, Fact, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 JSON = "application/json"
 SEGMENT = "/v1/spaces/{space}/collections/users/profiles/{who}"
@@ -48,7 +49,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     """The type of the request's body; None: it has none."""
     answer: Any = None
-    """The type of the 200 answer; None: the answer is no JSON."""
+    """The type of the 200 answer, of a line where it has many; None: the answer is no JSON."""
     media: str = JSON
     gives_position: bool = False
     """The 200 answer carries `Log-Position`."""
@@ -252,6 +253,31 @@ OPERATIONS: tuple[Operation, ...] = (
         body=DryRunRequest,
         answer=DryRun,
         problems=(400, 401, 403, 408, 413, 415, 422, 429, 503, 504),
+    ),
+    Operation(
+        path="/v1/facts",
+        id="facts",
+        tag="facts",
+        summary="What was found, in the order it was found, one JSON object a line.",
+        description="Each fact once. The header `Next-Cursor` is where to go on, also when there was nothing.",
+        keys=API_KEY,
+        parameters=(
+            Parameter(
+                "after", "query", "The `cursor` of the last fact you had, or a `Next-Cursor`; else from the first."
+            ),
+            _limit(MAX_LIMIT),
+            Parameter("types", "query", f"Only these, separated by commas: {', '.join(sorted(FACT_TYPES))}."),
+            Parameter(
+                "wait",
+                "query",
+                "Seconds to wait for something to tell.",
+                {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0},
+            ),
+            AFTER,
+        ),
+        answer=Fact,
+        media="application/x-ndjson",
+        problems=(400, 401, 503, 504),
     ),
     Operation(
         path="/v1/export/{what}",

@@ -39,6 +39,14 @@ def limit(request: web.Request, default: int = DEFAULT_LIMIT) -> int:
     return number
 
 
+def seconds(request: web.Request, name: str, most: int) -> int:
+    """A whole number of seconds, 0 when left out. Raises Problem (400)."""
+    number = _whole_number(request.query.get(name, "0"))
+    if number is None or number > most:
+        raise Problem(ProblemReason.INVALID_WAIT, 400, f"{name} is a whole number of seconds, up to {most}.")
+    return number
+
+
 def newest_first(request: web.Request, name: str = "order") -> bool:
     """Whether the parameter says `desc`, as it does when left out. Raises Problem (400)."""
     match request.query.get(name, "desc"):

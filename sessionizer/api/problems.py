@@ -19,6 +19,8 @@ class ProblemReason(StrEnum):
     INVALID_LIMIT = "invalid_limit"
     INVALID_ORDER = "invalid_order"
     INVALID_CURSOR = "invalid_cursor"
+    INVALID_TYPES = "invalid_types"
+    INVALID_WAIT = "invalid_wait"
     INVALID_TIME = "invalid_time"
     INVALID_POSITION = "invalid_position"
     INVALID_BODY = "invalid_body"

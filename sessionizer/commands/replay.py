@@ -48,19 +48,14 @@ def replay(data: Path, log: str | None, store: str | None, into: Path | None) ->
 async def _in_place(folder: DataFolder, urls: Urls, show: Show) -> int:
     from collector.runtime.folder import Lock
     from sessionizer.commands.opened import opened_log
-    from sessionizer.commands.rebuilding import open_earlier, rebuild, remove_database
+    from sessionizer.commands.rebuilding import earlier_state, rebuild, remove_database
 
     path = path_of(urls.store)
     fresh = path.with_name(f"{path.name}.replay")
     with folder.create().owned():
-        earlier = await open_earlier(path, writer=True)
-        try:
+        async with earlier_state(path, writer=True) as earlier, opened_log(folder, urls) as log:
             remove_database(fresh)
-            async with opened_log(folder, urls) as log:
-                count = await rebuild(log, hasher_of(folder), fresh, earlier, show)
-        finally:
-            if earlier is not None:
-                await earlier.close()  # folds its WAL in: a new file must not find the old one's beside it
+            count = await rebuild(log, hasher_of(folder), fresh, earlier, show)
         with Lock.beside(path):
             for suffix in ("-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -70,27 +65,23 @@ async def _in_place(folder: DataFolder, urls: Urls, show: Show) -> int:
 
 async def _into(folder: DataFolder, urls: Urls, target: DataFolder, show: Show) -> int:
     from sessionizer.commands.opened import opened_log
-    from sessionizer.commands.rebuilding import open_earlier, rebuild
+    from sessionizer.commands.rebuilding import earlier_state, rebuild
 
-    _copy_database(path_of(urls.log), target.log)
-    if folder.refused.exists():
-        _copy_database(folder.refused, target.refused)
-    for source, copy in (
-        (folder.sources, target.sources),
-        (folder.settings, target.settings),
-        (folder.erasure_key, target.erasure_key),
-    ):
-        if source.exists():
-            shutil.copy2(source, copy)
-    for each in folder.geo.glob("*.mmdb"):
-        shutil.copy2(each, target.geo / each.name)
-    earlier = await open_earlier(path_of(urls.store), writer=False)
-    try:
+    async with earlier_state(path_of(urls.store), writer=False) as earlier:  # before the log, which must be no older
+        _copy_database(path_of(urls.log), target.log)
+        if folder.refused.exists():
+            _copy_database(folder.refused, target.refused)
+        for source, copy in (
+            (folder.sources, target.sources),
+            (folder.settings, target.settings),
+            (folder.erasure_key, target.erasure_key),
+        ):
+            if source.exists():
+                shutil.copy2(source, copy)
+        for each in folder.geo.glob("*.mmdb"):
+            shutil.copy2(each, target.geo / each.name)
         async with opened_log(target, urls_for(target, None, None)) as log:
             return await rebuild(log, hasher_of(target), target.store, earlier, show)
-    finally:
-        if earlier is not None:
-            await earlier.close()
 
 
 def _empty(into: Path) -> DataFolder:

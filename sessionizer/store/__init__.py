@@ -4,12 +4,13 @@ What must live here: keeping records and finding them. What must not: any rule. 
 identifiers by text; what a record means is `state`'s business.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from sessionizer.facts import Fact, FactRow
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
 
 
@@ -99,13 +100,29 @@ class Snapshot(Readable, Protocol):
     async def counts(self) -> Mapping[str, int]:
         """The books: `position`, `stored`, `duplicate`, `retraction`, `quarantined`, `suppressed`, `erasure`.
 
-        And `erased`, the position of the last erasure folded in, with `traceless`, that of the last of which no trace
-        is left in the files.
+        `facts`, the number of the last one published, and `facts_epoch`, which names their numbering: another store
+        counts anew. And `erased`, the position of the last erasure folded in, with `traceless`, that of the last of
+        which no trace is left in the files.
         """
         ...
 
     async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
         """message id → (retraction's message id, reason) of those that took it back."""
+        ...
+
+    async def facts(self, after: int, limit: int) -> list[FactRow]:
+        """The published facts after a number, at least `limit` of them if there are so many, in whole rows.
+
+        The first row may begin at or before that number.
+        """
+        ...
+
+    async def pending(self, keys: Collection[str]) -> dict[str, int]:
+        """Those of the visitors whose last session has not been published as over → when to look again, in ms."""
+        ...
+
+    async def due(self, now_ms: int, limit: int) -> list[str]:
+        """The visitors to look at by now, the longest due first."""
         ...
 
     async def sizes(self) -> Mapping[str, int]:
@@ -154,6 +171,15 @@ class Erasing(msgspec.Struct, kw_only=True):
     """Message ids of retractions whose reason named the erased person → what is left of the reason."""
     positions: set[int]
     """Where erased events lie in the log: their entries among the arrivals and the quarantined go."""
+    facts: set[int]
+    """Numbers of the facts that go; the others keep theirs."""
+
+
+class Carried(NamedTuple):
+    """Facts that another store published, with their numbers, into one that has published nothing after them."""
+
+    epoch: int
+    rows: Sequence[FactRow]
 
 
 class Commit:
@@ -183,6 +209,14 @@ class Commit:
         self.given_up: set[str] = set()
         """Keys of visitors that cannot be folded again: they wait no longer, and stay as they are."""
         self.erasing: Erasing | None = None
+        self.facts: list[Fact] = []
+        """What to publish, in order."""
+        self.found_ms = 0
+        """When it was found."""
+        self.carried: Carried | None = None
+        """What another store published, to be kept before `facts`."""
+        self.due: dict[str, int | None] = {}
+        """visitor → when to look whether its last session is over, in ms; None: that is published."""
 
 
 class ProfileStore(Protocol):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from collector.runtime.doorbell import Signal
+from sessionizer.facts import FactRow, pack, unpack, without
 from sessionizer.state import (
     Refs,
     Root,
@@ -33,6 +34,7 @@ class _Kept:
         self.slices: dict[int, bytes] = {}
         self.sessions: dict[int, bytes] = {}
         self.index: dict[str, bool] = {}
+        self.due: int | None = None
 
 
 class MemoryStore:
@@ -50,7 +52,9 @@ class MemoryStore:
         self.quarantine: dict[int, str] = {}
         self.suppressed: list[int] = []
         self.waiting: set[str] = set()
-        self.books: dict[str, int] = {}
+        self.facts: list[tuple[int, int, bytes]] = []
+        """(number of the first, when they were found, packed facts) of each commit."""
+        self.books: dict[str, int] = {"facts": 0, "facts_epoch": 1}
         self._bell = Signal()
 
     @asynccontextmanager
@@ -80,6 +84,17 @@ class MemoryStore:
         self.quarantine.update(commit.quarantined)
         for name, count in commit.counted.items():
             self.books[name] = self.books.get(name, 0) + count
+        if commit.carried is not None:
+            self.books["facts_epoch"] = commit.carried.epoch
+            for first, found_ms, facts in commit.carried.rows:
+                self.facts.append((first, found_ms, pack(facts)))
+                self.books["facts"] = first + len(facts) - 1
+        if commit.facts:
+            self.facts.append((self.books["facts"] + 1, commit.found_ms, pack(commit.facts)))
+            self.books["facts"] += len(commit.facts)
+        for key, at in commit.due.items():
+            if key in self.visitors:
+                self.visitors[key].due = at
         self._bell.ring()
 
     def _erase(self, erasing: Erasing) -> None:
@@ -99,6 +114,10 @@ class MemoryStore:
         self.arrivals = [each for each in self.arrivals if each[0] not in erasing.positions]
         for position in erasing.positions:
             self.quarantine.pop(position, None)
+        self.facts = [
+            (first, found_ms, pack(without(unpack(packed), first, erasing.facts)))
+            for first, found_ms, packed in self.facts
+        ]
 
     async def leave_no_trace(self) -> bool:
         self.books["traceless"] = self.books.get("erased", 0)
@@ -109,7 +128,9 @@ class MemoryStore:
         if change.refolded:
             for name in kept.index:
                 self.naming[name].discard(change.key)
-            kept = self.visitors[change.key] = _Kept()
+            due, kept = kept.due, _Kept()
+            kept.due = due
+            self.visitors[change.key] = kept
         kept.record = encode(change.record)
         kept.chunks |= {number: encode(each) for number, each in change.chunks.items()}
         kept.slices |= {number: encode(each) for number, each in change.slices.items()}
@@ -213,6 +234,23 @@ class MemorySnapshot:
 
     async def counts(self) -> dict[str, int]:
         return {**self._store.books, "position": self._store.position_}
+
+    async def facts(self, after: int, limit: int) -> list[FactRow]:
+        kept = self._store.facts
+        begin = max(bisect_right(kept, after + 1, key=lambda row: row[0]) - 1, 0)
+        rows: list[FactRow] = []
+        for first, found_ms, packed in kept[begin:]:
+            if rows and rows[-1].first + len(rows[-1].facts) > after + limit:
+                break
+            rows.append(FactRow(first, found_ms, unpack(packed)))
+        return rows
+
+    async def pending(self, keys: Collection[str]) -> dict[str, int]:
+        return {key: kept.due for key, kept in self._kept(keys).items() if kept.due is not None}
+
+    async def due(self, now_ms: int, limit: int) -> list[str]:
+        found = [(kept.due, key) for key, kept in self._store.visitors.items() if kept.due is not None]
+        return [key for at, key in sorted(found) if at <= now_ms][:limit]
 
     async def sizes(self) -> dict[str, int]:
         visitors = self._store.visitors

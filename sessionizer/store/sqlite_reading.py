@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from collector.runtime.sqlite import Connection
+from sessionizer.facts import FactRow, unpack
 from sessionizer.state import (
     Refs,
     Root,
@@ -152,6 +153,19 @@ class SqliteSnapshot:
     async def counts(self) -> dict[str, int]:
         return dict(await self._rows("/* Snapshot.counts */ select name, value from books"))
 
+    async def facts(self, after: int, limit: int) -> list[FactRow]:
+        with wrapped_errors():
+            return await self._connection.run(_read_facts, after, limit)
+
+    async def pending(self, keys: Collection[str]) -> dict[str, int]:
+        sql = """/* Snapshot.pending */
+            select key, due from visitors where key in (select value from json_each(?)) and +due is not null"""
+        return dict(await self._rows(sql, _array(keys)))
+
+    async def due(self, now_ms: int, limit: int) -> list[str]:
+        sql = "/* Snapshot.due */ select key from visitors where due <= ? order by due, visitor limit ?"
+        return [key for (key,) in await self._rows(sql, now_ms, limit)]
+
     async def sizes(self) -> dict[str, int]:
         sql = """/* Snapshot.sizes */ select
             (select count(*) from profile_ids), (select count(*) from sessions), (select count(*) from visitors),
@@ -245,6 +259,19 @@ def _in_order(rows: Iterable[tuple[str, Any]], decode: Callable[[Any], Row]) -> 
     for each in found.values():
         each.sort(key=lambda row: row.first)
     return found
+
+
+def _read_facts(db: sqlite3.Connection, after: int, limit: int) -> list[FactRow]:
+    rows: list[FactRow] = []
+    for first, found_ms, packed in db.execute(
+        """/* Snapshot.facts */ select first, found, facts from facts
+        where first >= coalesce((select max(first) from facts where first <= ?), 0) order by first""",
+        (after + 1,),
+    ):
+        rows.append(FactRow(first, found_ms, unpack(packed)))
+        if first + len(rows[-1].facts) > after + limit:
+            break
+    return rows
 
 
 def _find_arrivals(db: sqlite3.Connection, wanted: set[bytes]) -> list[int]:

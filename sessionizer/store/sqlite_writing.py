@@ -7,8 +7,9 @@ from array import array
 import msgspec
 
 from collector.runtime.sqlite import leave_no_trace, transaction
+from sessionizer.facts import pack, unpack, without
 from sessionizer.state import VisitorChange, encode
-from sessionizer.store import Commit, Conflict, Erasing
+from sessionizer.store import Carried, Commit, Conflict, Erasing
 from sessionizer.store.sqlite_reading import HASH_BYTES
 
 ROWS = ("chunks", "slices", "sessions", "naming")
@@ -78,6 +79,36 @@ def keep(db: sqlite3.Connection, commit: Commit) -> None:
             on conflict (name) do update set value = value + excluded.value""",
             list(commit.counted.items()),
         )
+        _publish(db, commit)
+
+
+def _publish(db: sqlite3.Connection, commit: Commit) -> None:
+    """Number the facts on from the last, and note when visitors are to be looked at."""
+    if commit.carried is not None:
+        _carry_over(db, commit.carried)
+    if commit.facts:
+        (last,) = db.execute(
+            "/* ProfileStore.commit */ update books set value = value + ? where name = 'facts' returning value",
+            (len(commit.facts),),
+        ).fetchone()
+        db.execute(
+            "/* ProfileStore.commit */ insert into facts (first, found, facts) values (?, ?, ?)",
+            (last - len(commit.facts) + 1, commit.found_ms, pack(commit.facts)),
+        )
+    db.executemany(
+        "/* ProfileStore.commit */ update visitors set due = ? where key = ?",
+        [(at, key) for key, at in commit.due.items()],
+    )
+
+
+def _carry_over(db: sqlite3.Connection, carried: Carried) -> None:
+    db.executemany(
+        "/* ProfileStore.commit */ insert into facts (first, found, facts) values (?, ?, ?)",
+        [(first, found_ms, pack(facts)) for first, found_ms, facts in carried.rows],
+    )
+    _note(db, "facts_epoch", carried.epoch)
+    for first, _, facts in carried.rows[-1:]:
+        _note(db, "facts", first + len(facts) - 1)
 
 
 def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
@@ -103,6 +134,7 @@ def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
         [(reason, each) for each, reason in erasing.reasons.items()],
     )
     _forget_arrivals(db, erasing.positions)
+    _forget_facts(db, erasing.facts)
     _note(db, "erased", position)
 
 
@@ -131,6 +163,24 @@ def _forget_arrivals(db: sqlite3.Connection, positions: set[int]) -> None:
         left = [each for each in left if each < first]
 
 
+def _forget_facts(db: sqlite3.Connection, numbers: set[int]) -> None:
+    """Take facts out of their rows, which keep the places of the others."""
+    left = sorted(numbers, reverse=True)
+    while left:
+        row = db.execute(
+            "/* ProfileStore.commit */ select first, facts from facts where first <= ? order by first desc limit 1",
+            (left[0],),
+        ).fetchone()
+        if row is None:
+            return
+        first, packed = row
+        db.execute(
+            "/* ProfileStore.commit */ update facts set facts = ? where first = ?",
+            (pack(without(unpack(packed), first, numbers)), first),
+        )
+        left = [each for each in left if each < first]
+
+
 def leave_nothing(db: sqlite3.Connection) -> tuple[bool, bool]:
     """Whether no trace is left, and whether that is news.
 
@@ -150,8 +200,8 @@ def leave_nothing(db: sqlite3.Connection) -> tuple[bool, bool]:
     return True, True
 
 
-def _note(db: sqlite3.Connection, name: str, position: int) -> None:
-    db.execute("/* ProfileStore.note */ insert or replace into books (name, value) values (?, ?)", (name, position))
+def _note(db: sqlite3.Connection, name: str, value: int) -> None:
+    db.execute("/* ProfileStore.note */ insert or replace into books (name, value) values (?, ?)", (name, value))
 
 
 def _has_rows(change: VisitorChange) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from collector.runtime.folder import Taken
+from sessionizer.facts import FactRow, SessionStarted
 from sessionizer.state import Key, Refs, Session, Slice, Visitor, VisitorChange
 from sessionizer.store import Commit, Conflict, Erasing, ProfileStore
 from sessionizer.store.memory import MemoryStore
@@ -373,3 +374,48 @@ async def test_in_a_file_a_reader_waits_for_the_tables(tmp_path: Path) -> None:
     (tmp_path / "store.db").touch()
     with pytest.raises(sqlite3.Error):
         await SqliteStore.open(tmp_path / "store.db", writer=False)
+
+
+def started(nth: int) -> SessionStarted:
+    return SessionStarted(device=f"d{nth}", id=bytes([nth]) * 16, first=nth)
+
+
+async def test_facts_are_numbered_on_from_commit_to_commit(store: ProfileStore) -> None:
+    async with store.snapshot() as snapshot:
+        assert await snapshot.facts(0, 10) == []
+        assert (await snapshot.counts())["facts"] == 0
+    await store.commit(commit(0, 1, facts=[started(1), started(2)], found_ms=7))
+    await store.commit(commit(1, 2))
+    await store.commit(commit(2, 2, facts=[started(3)], found_ms=8))
+    rows = [FactRow(1, 7, [started(1), started(2)]), FactRow(3, 8, [started(3)])]
+    async with store.snapshot() as snapshot:
+        assert (await snapshot.counts())["facts"] == 3
+        assert await snapshot.facts(0, 10) == rows
+        assert await snapshot.facts(0, 2) == rows[:1]
+        assert await snapshot.facts(0, 3) == rows
+        assert await snapshot.facts(1, 1) == rows[:1]
+        assert await snapshot.facts(1, 2) == rows
+        assert await snapshot.facts(2, 1) == rows[1:]
+        assert [row for row in await snapshot.facts(3, 1) if row.first > 3] == []
+
+
+async def test_the_facts_of_a_commit_that_conflicts_are_not_published(store: ProfileStore) -> None:
+    with pytest.raises(Conflict):
+        await store.commit(commit(4, 5, change("A"), facts=[started(1)], due={"dA": 5}))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.facts(0, 10) == []
+        assert await snapshot.due(9, 10) == []
+
+
+async def test_visitors_are_due_when_it_was_said_until_something_else_is(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, change("A"), change("B"), change("C"), due={"dA": 5, "dB": 3, "dX": 1}))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.pending(["dA", "dB", "dC", "dX"]) == {"dA": 5, "dB": 3}
+        assert await snapshot.due(2, 10) == []
+        assert await snapshot.due(5, 10) == ["dB", "dA"]
+        assert await snapshot.due(5, 1) == ["dB"]
+    again = [change("A"), change("B", refolded=True)]
+    await store.commit(commit(1, 2, *again, due={"dA": None}))
+    async with store.snapshot() as snapshot:
+        assert await snapshot.pending(["dA", "dB"]) == {"dB": 3}
+        assert await snapshot.due(5, 10) == ["dB"]

@@ -86,6 +86,9 @@ def test_whoever_is_erased_is_gone_and_bob_is_as_before(told: tuple[Server, str]
 
     exported = {what: server.get(f"/v1/export/{what}").body for what in ("profiles", "events", "sessions")}
     assert b"".join(exported.values()).count(b"ada") == 0
+    told = server.get("/v1/facts").body
+    assert told.count(b"bobs-phone") > 0
+    assert told.count(b"ada") == 0
 
     # What she did before comes late, or again: it is not stored. What she does from now on is somebody new.
     late = {"type": "page", "userId": "ada-4711", "anonymousId": "adas-phone", "timestamp": "2026-11-20T07:00:00Z"}

@@ -1,6 +1,7 @@
 """Whoever is erased is gone, and everybody else is as before, byte for byte (docs/identity.md, rule 19)."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from collector.log import Record
 from collector.log.memory import MemoryLog, MemoryRefused
 from collector.runtime import clock
 from sessionizer.eraser import Done, Eraser, NotFinished
+from sessionizer.facts import Fact, SessionAmended, SessionEnded, SessionStarted
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store.memory import MemoryStore
@@ -97,13 +99,40 @@ def others(exports: dict[str, list[bytes]], profile_id: str) -> dict[str, list[b
 
 
 def books(house: House) -> dict[str, int]:
-    """What the books say, but for suppressed events: their records go from the log with the next erasure."""
-    return {name: count for name, count in house.store.books.items() if count and name != "suppressed"}
+    """What the books say of events, but for suppressed ones: their records go from the log with the next erasure."""
+    return {name: n for name, n in house.store.books.items() if n and name not in ("suppressed", "facts")}
 
 
 def of(exports: dict[str, list[bytes]], profile_id: str) -> list[dict[str, Any]]:
     decoded = [msgspec.json.decode(line) for line in exports["events"]]
     return [event for event in decoded if event["profile_id"] == profile_id]
+
+
+async def numbered_facts(house: House) -> dict[int, Fact]:
+    async with house.store.snapshot() as snapshot:
+        rows = await snapshot.facts(0, 100_000)
+    return {n: fact for row in rows for n, fact in enumerate(row.facts, row.first) if fact is not None}
+
+
+async def facts_in(house: House, before: dict[int, Fact], erased: list[dict[str, Any]]) -> dict[int, Fact]:
+    """The facts that are left, with their numbers: all those without a part of the erased events, and no other."""
+    left = await numbered_facts(house)
+    times: dict[str, set[int]] = defaultdict(set)
+    for event in erased:
+        times[event["anonymous_id"]].add(clock.from_text(event["timestamp"]))
+    assert left == {n: fact for n, fact in before.items() if not speaks_of(fact, times)}
+    return left
+
+
+def speaks_of(fact: Fact, times: dict[str, set[int]]) -> bool:
+    match fact:
+        case SessionStarted(device=device, first=first):
+            return first in times[device]
+        case SessionEnded(device=device, session=session):
+            sessions = [session]
+        case SessionAmended(device=device, before=before, after=after):
+            sessions = [*before, *after]
+    return any(session.first <= t <= session.last for session in sessions for t in times[device])
 
 
 @given(st.data(), histories(), batches)
@@ -116,6 +145,7 @@ def test_an_erased_person_is_gone_and_everybody_else_is_as_before(
     async def run() -> None:
         house = House()
         await house.take(history, sizes)
+        facts = await numbered_facts(house)
         for _ in range(data.draw(st.integers(1, 3))):
             before = await house.exports()
             profiles = [msgspec.json.decode(line)["profile_id"] for line in before["profiles"]]
@@ -128,6 +158,7 @@ def test_an_erased_person_is_gone_and_everybody_else_is_as_before(
 
             after = await house.exports()
             assert after == others(before, profile_id)
+            facts = await facts_in(house, facts, of(before, profile_id))
             again = await house.replayed()
             assert await again.exports() == after
             assert books(again) == books(house)

@@ -14,6 +14,7 @@ from collector.log.refused import SqliteRefused
 from collector.log.sqlite import SqliteLog
 from collector.runtime import clock
 from sessionizer.eraser import Eraser
+from sessionizer.facts import pack
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store.sqlite import SqliteStore
@@ -79,6 +80,17 @@ class Folder:
             for what in WHATS
         }
 
+    async def telling(self, text: str) -> list[bytes]:
+        """The rows of facts, as the file has them, that speak of a text: compressed, so that no search finds it."""
+        async with self.store.snapshot() as snapshot:
+            rows = await snapshot.facts(0, 1_000_000)
+        return [pack(row.facts) for row in rows if text.encode() in msgspec.msgpack.encode(row.facts)]
+
+    def containing(self, blobs: list[bytes]) -> list[str]:
+        """Those of which the end, with the checksum of it all, is found in a file."""
+        files = [each.read_bytes() for each in self.root.rglob("*") if each.is_file()]
+        return [blob.hex() for blob in blobs if any(blob[-60:] in content for content in files)]
+
     def holding(self, text: str) -> list[str]:
         """The files in which a text is found."""
         needles = {text.encode(), text.lower().encode()}
@@ -117,6 +129,8 @@ async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> Non
         for n in [*range(0, SHARED, 2), *range(SHARED, PEOPLE, 5)]:
             mark = f"Q{n:03}-{n * 7919 % 1000:03}-"
             assert folder.holding(mark)
+            told = await folder.telling(mark)
+            assert folder.containing(told)
             mind = asyncio.create_task(folder.worker.run())
             done = await folder.eraser.erase(Who("user_id", f"{mark}user"))
             mind.cancel()
@@ -125,5 +139,7 @@ async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> Non
             assert done.receipt.erased.events == len(lives[n])
             assert done.receipt.erased.refused == 1
             assert folder.holding(mark) == []
+            assert await folder.telling(mark) == []
+            assert folder.containing(told) == []
             before = others(before, done.receipt.profile_id)
         assert await folder.exports() == before

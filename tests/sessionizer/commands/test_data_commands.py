@@ -166,6 +166,59 @@ def test_ids_handed_out_before_a_merge_still_resolve_after_a_replay(tmp_path: Pa
         assert server.get(f"/v1/profiles/profile_id:{earlier}").json()["status"] == "known"
 
 
+def visit(device: str, hour: int, nth: int = 0) -> dict[str, object]:
+    at = f"2026-11-20T{hour:02}:00:0{nth}Z"
+    return {"type": "page", "anonymousId": device, "messageId": f"{device}-{hour}-{nth}", "timestamp": at}
+
+
+def facts(server: Server, after: str = "", written: str | None = None) -> list[dict[str, object]]:
+    return [json.loads(line) for line in server.get(f"/v1/facts?after={after}", written).body.splitlines()]
+
+
+@pytest.mark.parametrize("into", [False, True])
+def test_facts_stay_published_over_a_replay_and_cursors_go_on(tmp_path: Path, into: bool) -> None:
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    with serving(live) as server:
+        server.post("/v1/batch", {"batch": [visit("d1", 8), visit("d1", 9), visit("d2", 8), visit("d1", 7)]})
+        answer = server.post("/v1/batch", {"batch": [visit("d1", 8, nth=1)]})
+        published = facts(server, written=answer.headers["Log-Position"])
+        assert {"SessionStarted", "SessionEnded", "SessionAmended"} == {each["fact"] for each in published}
+    assert ariane("replay", "--data", live, *(["--into", copy] if into else [])).status == 0
+    with serving(copy if into else live) as server:
+        assert facts(server) == published
+        answer = server.post("/v1/batch", {"batch": [visit("d1", 9, nth=1), visit("d2", 9)]})
+        new = facts(server, published[-1]["cursor"], answer.headers["Log-Position"])
+        assert [(each["fact"], each["anonymous_id"]) for each in new] == [
+            ("SessionEnded", "d2"),
+            ("SessionStarted", "d2"),
+        ]
+
+
+def test_what_was_not_folded_yet_is_published_by_the_replay_that_folds_it(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        answer = server.post("/v1/batch", {"batch": [visit("d1", 8)]})
+        published = facts(server, written=answer.headers["Log-Position"])
+    with serving(tmp_path, "--roles", "edge") as server:
+        server.post("/v1/batch", {"batch": [visit("d1", 9)]})
+    assert ariane("replay", "--data", tmp_path).status == 0
+    with serving(tmp_path) as server:
+        found = facts(server)
+        assert found[: len(published)] == published
+        assert [each["fact"] for each in found[len(published) :]] == ["SessionEnded", "SessionStarted"]
+
+
+def test_a_store_that_was_lost_is_followed_anew(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        answer = server.post("/v1/batch", {"batch": [visit("d1", 8)]})
+        published = facts(server, written=answer.headers["Log-Position"])
+    (tmp_path / "store.db").write_bytes(b"this is no database" * 1000)
+    assert ariane("replay", "--data", tmp_path).status == 0
+    with serving(tmp_path) as server:
+        refused = server.get(f"/v1/facts?after={published[-1]['cursor']}")
+        assert (refused.status, refused.json()["reason"]) == (400, "invalid_cursor")
+        assert [each["fact"] for each in facts(server)] == ["SessionStarted"]
+
+
 def books(done: Finished) -> dict[str, int]:
     found: dict[str, int] = done.json()
     columns = ("stored", "duplicate", "rejected", "withheld", "suppressed", "pending")
