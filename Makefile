@@ -34,10 +34,10 @@ contracts: $(STAMP)     ## who may import whom
 
 check: lint types contracts test    ## all of the above
 
-test-deep: $(STAMP)     ## 200,000 random histories against the oracle, then other orders of arrival: hours; DEEP=pytest options
+test-deep: $(STAMP)     ## 200,000 random histories against the oracle, then other orders of arrival: hours; DEEP=--record=FILE to go on
 	@began=$$(date +%s); \
-	$(BIN)/pytest --hypothesis-profile=deep --hypothesis-show-statistics --timeout=0 -p no:xdist $(DEEP) \
-		tests/sessionizer/test_the_mind_against_the_oracle.py -k "say_what_the_oracle_says" && \
+	$(BIN)/python load_tests/against_the_oracle.py --examples 200000 --processes 2 $(DEEP) && \
+	$(BIN)/pytest --hypothesis-profile=deep --timeout=0 -p no:xdist tests/sessionizer/test_stateful.py && \
 	$(BIN)/python load_tests/shuffles.py --events 50000 --shuffles 100 && \
 	$(BIN)/python load_tests/shuffles.py --events 1000000 --shuffles 3 && \
 	$(BIN)/python load_tests/spoofing.py --sequences 100000 && \

@@ -2,7 +2,7 @@
 
 - `dev`, the default: a hundred new examples a test.
 - `ci`, the default where `CI` is set: the same 300 examples every time, so that a build never fails by chance.
-- `deep`: 200,000 new examples; `make test-deep` gives them to the suite against the oracle alone.
+- `deep`: 20,000 new examples a test, for the stateful suites in `make test-deep`.
 - `mutants`: 300 examples, always the same: what every mutant has to survive (docs/testing.md).
 """
 
@@ -17,7 +17,7 @@ settings.register_profile(
     "ci", deadline=None, suppress_health_check=SLOW, max_examples=300, derandomize=True, database=None, print_blob=True
 )
 settings.register_profile(
-    "deep", deadline=None, suppress_health_check=SLOW, max_examples=200_000, database=None, print_blob=True
+    "deep", deadline=None, suppress_health_check=SLOW, max_examples=20_000, database=None, print_blob=True
 )
 settings.register_profile(
     "mutants", deadline=None, suppress_health_check=SLOW, max_examples=300, derandomize=True, database=None

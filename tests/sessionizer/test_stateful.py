@@ -28,7 +28,7 @@ from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
 from tests.folding import compare, everything
 from tests.histories import events, histories, retractions
-from tests.oracle import World, recompute
+from tests.oracle import Slice, recompute
 
 STEPS = 12
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Mind(RuleBasedStateMachine):
     def the_readers_say_what_the_oracle_says(self) -> None:
         compare(self.expected(), self.wait_for(everything(self.people)))
 
-    def expected(self) -> World:
+    def expected(self) -> list[Slice]:
         return recompute(list(enumerate(self.told[: self.folded], start=1)))
 
     async def append(self, history: list[Event]) -> None:
@@ -176,5 +176,5 @@ def _names(event: Event) -> set[Who]:
 
 @pytest.mark.parametrize(("machine", "runs"), [(Mind, 40), (MindOnFiles, 15)], ids=["memory", "sqlite"])
 def test_whatever_happens_the_readers_say_what_the_oracle_says(machine: type[Mind], runs: int) -> None:
-    runs = max(runs, settings().max_examples // 1000 * runs)  # the deep profile: 200 times as many
+    runs = max(runs, settings().max_examples // 1000 * runs)  # the deep profile: 20 times as many
     run_state_machine_as_test(machine, settings=settings(max_examples=runs, stateful_step_count=STEPS))

@@ -4,28 +4,33 @@ Random histories in random orders of arrival, in batches of random sizes; and ev
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.event import Event
-from tests.folding import as_bytes, compare, fold_in_memory
-from tests.histories import arrivals, as_log, histories, visits
-from tests.oracle import recompute
+from tests.folding import as_bytes, check, compare, fold_in_memory
+from tests.histories import as_log, batches, histories, implausible, visits
+from tests.oracle import Most, recompute
 from tests.worked_cases import Case, all_cases, events_of, log_of
 
-batches = st.lists(st.integers(1, 6), max_size=6)
+
+@given(histories(), batches)
+def test_the_exports_say_what_the_oracle_says(history: list[Event], sizes: Sequence[int]) -> None:
+    check(history, sizes)
 
 
-@given(st.data(), histories(), batches)
-def test_the_exports_say_what_the_oracle_says(data: st.DataObject, history: list[Event], sizes: list[int]) -> None:
-    arrived = data.draw(arrivals(history))
-    compare(recompute(as_log(arrived)), fold_in_memory(arrived, sizes))
+@given(st.one_of(histories(), visits()), batches, implausible())
+def test_so_they_do_where_few_are_implausibly_many(history: list[Event], sizes: Sequence[int], most: Most) -> None:
+    check(history, sizes, most)
 
 
 @given(visits(), st.lists(st.integers(1, 3), min_size=3, max_size=8))
-def test_visits_in_any_order_of_arrival_are_the_same_to_the_last_byte(history: list[Event], sizes: list[int]) -> None:
+def test_visits_in_any_order_of_arrival_are_the_same_to_the_last_byte(
+    history: list[Event], sizes: Sequence[int]
+) -> None:
     found = fold_in_memory(history, sizes)
     compare(recompute(as_log(history)), found)
     in_order = sorted(history, key=lambda each: (each.timestamp, each.message_id))
