@@ -25,13 +25,12 @@ from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import jwt
-import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from collector.runtime import clock
 from tests.journeys.running import Message, Row, Stack, rows_of, running
-from tests.running_ariane import Server, ariane, serving
+from tests.running_ariane import Answer, Server, ariane, serving
 
 BASE_MS = clock.from_text("2026-03-02T08:00:00Z")
 EXPORTS = ("profiles", "events", "sessions")
@@ -140,9 +139,13 @@ class Sender:
         except (OSError, HTTPException):
             self._let_go()
             return False
+        self._answered(answer)
         assert answer.status in (200, 503), answer
         assert answer.status == 503 or "rejected" not in answer.json(), answer
         return answer.status == 200
+
+    def _answered(self, answer: Answer) -> None:
+        """For whoever wants to know more."""
 
     def _let_go(self) -> None:
         if self._stack is not None:
@@ -202,7 +205,7 @@ def torment(folder: Path, kills: int, seed: int, senders: int = 3, rest_s: float
 
 
 def _kill(server: Server, victim: str) -> None:
-    minds = psutil.Process(server.process.pid).children() if victim != "http" else []
+    minds = server.children() if victim != "http" else []
     if victim != "mind":
         server.stop(signal.SIGKILL)
     for each in minds:

@@ -77,10 +77,11 @@ def record(scratch: Path, requests: int, seed: int, root: Path = ROOT) -> Record
         for sending in [pool.submit(each.run, lambda: server.url, 0.0, done) for each in senders]:
             sending.result()
     log = DataFolder(disk / "data").log
-    return Recording(disk, trace, asyncio.run(_bodies(log)), (disk / "data" / "sources.toml").read_bytes())
+    return Recording(disk, trace, asyncio.run(bodies_of(log)), (disk / "data" / "sources.toml").read_bytes())
 
 
-async def _bodies(path: Path) -> list[bytes]:
+async def bodies_of(path: Path) -> list[bytes]:
+    """The records of a log, in order."""
     log = await open_log(f"sqlite:{path}", writer=False)
     try:
         return [each.body for each in await _whole(log)]
@@ -163,7 +164,7 @@ async def _problems(folder: DataFolder, recording: Recording, acknowledged: int,
         bodies = [each.body for each in await _whole(log)]
         if len(bodies) < acknowledged:
             found["lost"] = f"{acknowledged - len(bodies)} of {acknowledged} acknowledged events"
-        if bodies != recording.events[: len(bodies)]:
+        elif bodies[:acknowledged] != recording.events[:acknowledged]:
             found["log"] = "its records are others, or in another order"
         found |= _keys(folder, recording)
         if fold and not found:

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+import psutil
 
 START_TIMEOUT_S = 60.0
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +82,10 @@ class Server:
         self.process.send_signal(how)
         return self.process.wait(30)
 
+    def children(self) -> list[psutil.Process]:
+        """Its own processes: the mind, if it has one."""
+        return psutil.Process(self.process.pid).children()
+
     def _ask(self, request: Request) -> Answer:
         try:
             with urlopen(request, timeout=30) as answer:
@@ -90,10 +96,14 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, *arguments: object, env: Mapping[str, str] | None = None, root: Path = ROOT
+    folder: Path,
+    *arguments: object,
+    env: Mapping[str, str] | None = None,
+    root: Path = ROOT,
+    under: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """A server on a free port for the block's length; of the sources at `root`."""
-    argv = [*ARIANE, "serve", "--data", str(folder), "--port", "0", *map(str, arguments)]
+    """A server on a free port for the block's length; of the sources at `root`, `under` another program perhaps."""
+    argv = [*under, *ARIANE, "serve", "--data", str(folder), "--port", "0", *map(str, arguments)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root, env=environment(env))
     try:
         assert process.stdout is not None
