@@ -1,4 +1,7 @@
-"""What the edge counts. `received` = `stored` + `rejected` + `withheld` + `suppressed`; duplicates are found later."""
+"""What the edge counts since it started. `received` = `stored` + `rejected` + `withheld` + `suppressed`.
+
+The durable books are in the log; duplicates are found later.
+"""
 
 from functools import cache
 
@@ -27,9 +30,11 @@ class EdgeCounters:
         self.crashes = metrics.counter("unexpected_errors_total", "Requests answered with 500: each one is a bug.")
         self._of = cache(lambda counter, *labels: counter.labels(*labels))
 
-    def taken(self, source: str, stored: int, withheld: int, reasons: list[Reason], suppressed: int) -> None:
+    def taken(
+        self, source: str, received: int, stored: int, withheld: int, reasons: list[Reason], suppressed: int
+    ) -> None:
         """Count the events of one request."""
-        self._count(self._received, stored + withheld + len(reasons) + suppressed, source)
+        self._count(self._received, received, source)
         self._count(self._suppressed, suppressed, source)
         self._count(self._stored, stored, source)
         self._count(self._withheld, withheld, source)

@@ -14,7 +14,7 @@ from collector.event import Event, to_record
 from collector.http_limits import refuse_by_headers
 from collector.identifiers import blocklist
 from collector.live import Live, Outcome
-from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, RefusedEvents
+from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, RefusedEvents, Tally
 from collector.origins import refuse_strangers
 from collector.privacy import protect
 from collector.protocols import Adapter, pixel, segment
@@ -49,9 +49,10 @@ class Edge(msgspec.Struct, kw_only=True):
     new_id: Callable[[], str] = clock.new_id
 
 
-async def collect(request: RawRequest, edge: Edge) -> Receipt:
+async def collect(request: RawRequest, edge: Edge, *, again: bool = False) -> Receipt:
     """Take a request's events: everything accepted is durable when this returns, everything else is named.
 
+    `again`: these were received and rejected before; what becomes of them now takes the place of that in the books.
     Raises Refused when the request is not taken at all; then nothing of it was acknowledged.
     """
     adapter = ADAPTER_AT[request.path.rstrip("/")]
@@ -67,9 +68,12 @@ async def collect(request: RawRequest, edge: Edge) -> Receipt:
     accepted, suppressed = _suppress(accepted, edge)
     enriched = [enrich(event, request, edge.lookups, sender.source) for event in accepted]
     events, withheld = protect(enriched, sender.source)
-    position = await _store(events, rejections, request, sender.source, edge)
+    came = len(parsed.events)
+    rejected = len(rejections) - (came if again else 0)
+    tally = Tally(0 if again else came, rejected, len(withheld), suppressed)
+    position = await _store(events, rejections, tally if came else None, request, sender.source, edge)
     edge.counters.taken(
-        sender.source.name, len(events), len(withheld), [each.reason for each in rejections], suppressed
+        sender.source.name, came, len(events), len(withheld), [each.reason for each in rejections], suppressed
     )
     if edge.live.watched:
         _announce(events, withheld, rejections, position, sender.source, edge.live)
@@ -147,15 +151,22 @@ def _suppress(events: list[Event], edge: Edge) -> tuple[list[Event], int]:
 
 
 async def _store(
-    events: Sequence[Event], rejections: Sequence[Rejection], request: RawRequest, source: Source, edge: Edge
+    events: Sequence[Event],
+    rejections: Sequence[Rejection],
+    tally: Tally | None,
+    request: RawRequest,
+    source: Source,
+    edge: Edge,
 ) -> int:
-    """Append, then keep what was refused.
+    """Append, with the tally for the books, then keep what was refused.
 
     A sender that hangs up does not stop it half way: `EdgeRunner` never cancels handlers for that. Should the end of
     the process do so, nothing was acknowledged, and what the log kept all the same is a duplicate when it comes again.
     """
     try:
-        position = await edge.log.append([Record(event.anonymous_id or "", to_record(event)) for event in events])
+        position = await edge.log.append(
+            [Record(event.anonymous_id or "", to_record(event)) for event in events], tally
+        )
     except LogUnavailable as error:
         raise Refused(
             Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again", edge.settings.retry_after_s

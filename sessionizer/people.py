@@ -9,6 +9,7 @@ from collector.event import Event
 from collector.log import EventLog
 from sessionizer import dry_run, explaining, exporting, following, profiles, sessions, timelines
 from sessionizer.as_of import AsOfSnapshot
+from sessionizer.books import Books, read_books
 from sessionizer.cursors import read_cursor, write_cursor
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.finding import find
@@ -179,10 +180,9 @@ class FoldedPeople:
             async for chunk in exporting.lines(what, snapshot, self._log, self.erasures):
                 yield chunk
 
-    async def counts(self) -> dict[str, int]:
+    async def books(self) -> Books:
         async with self._store.snapshot() as snapshot:
-            counted = await snapshot.counts()
-        return {name: counted.get(name, 0) for name in ("stored", "duplicate", "retraction", "quarantined")}
+            return await read_books(snapshot, self._log)
 
     async def traceless(self) -> int:
         """The log position of the last erasure of which no trace is left in the store's files; 0 for none."""

@@ -1,9 +1,10 @@
 """What the API, the exports and the live page may ask of the people we know. The answers are `views`."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from collector.event import Event
+from sessionizer.books import Books
 from sessionizer.views import DryRun, FactPage, Identity, Profile, ProfilePage, SessionPage, Timeline
 
 
@@ -96,8 +97,8 @@ class People(Protocol):
         """
         ...
 
-    async def counts(self) -> Mapping[str, int]:
-        """The books of what was folded: `stored`, `duplicate`, `retraction`, `quarantined`."""
+    async def books(self) -> Books:
+        """What came in and what became of it, at one moment."""
         ...
 
     async def size(self, what: str) -> int:

@@ -80,13 +80,14 @@ class Unfolding:
         commit.due = await self._no_longer_pending(commit.changes, records)
         positions = {each.position for each in doomed}
         copies = len(positions - quarantined - set(await self._snapshot.suppressed())) - len(gone)
-        commit.counted = {
-            "erasure": 1,
-            "stored": -len(gone),
-            "retraction": -len(forgotten_names),
-            "quarantined": -len(quarantined),
-            "duplicate": -copies - (erased.order.copies if still_there else 0),
+        taken_out = {
+            "stored": len(gone),
+            "retraction": len(forgotten_names),
+            "quarantined": len(quarantined),
+            "duplicate": copies + (erased.order.copies if still_there else 0),
         }
+        commit.counted = {name: -count for name, count in taken_out.items()}
+        commit.counted |= {"erasure": 1, "forgotten": sum(taken_out.values())}
         return commit
 
     async def _doomed(

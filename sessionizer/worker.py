@@ -109,6 +109,7 @@ class Worker:
             records = [each for each in records if each.position <= self._quietly_to]
         if not records:
             await self._fold_waiting(after)
+            await self._pass_erased(after)
             return await self._leave_no_trace(wait_s)
         records = _up_to_erasure(records)
         try:
@@ -137,7 +138,7 @@ class Worker:
                 commit = await Decision(self._log, snapshot, self._erasures).of(take_apart(records))
                 if self._quietly_to is None:
                     await publishing.publish(snapshot, commit, self._now_ms())
-        await self._store.commit(commit)
+        await self._commit(commit, len(records))
         self._some_wait |= bool(commit.put_off)
         if erases:
             self._traceless = False
@@ -175,6 +176,21 @@ class Worker:
         with contextlib.suppress(Conflict):
             await self._store.commit(commit)
 
+    async def _commit(self, commit: Commit, count: int) -> None:
+        """Commit what was made of this many records; what is missing between them was erased, and is counted too."""
+        if commit.position - commit.expected > count:
+            erased = await self._log.erased(commit.expected, commit.position)
+            commit.counted["forgotten"] = commit.counted.get("forgotten", 0) + erased
+        await self._store.commit(commit)
+
+    async def _pass_erased(self, after: int) -> None:
+        """Move on to the log's end when everything up to there was erased, so that nobody waits for it."""
+        end = await self._log.end()
+        if self._quietly_to is not None:
+            end = min(end, self._quietly_to)
+        if end > after and not await self._log.read(0, after, 1):
+            await self._commit(Commit(expected=after, position=end), 0)
+
     async def _leave_no_trace(self, wait_s: float) -> int:
         """With nothing left to fold, see to it that what was erased is in no file; 0, the number of records."""
         if not self._traceless:
@@ -196,7 +212,7 @@ class Worker:
         commit = Commit(expected=after, position=first)
         commit.quarantined.append((first, f"{type(error).__name__}: {error}"[:500]))
         commit.counted["quarantined"] = 1
-        await self._store.commit(commit)
+        await self._commit(commit, 1)
 
 
 async def _a_few(snapshot: Readable, keys: Sequence[str]) -> list[str]:

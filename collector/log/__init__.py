@@ -24,6 +24,28 @@ class Stored(NamedTuple):
     body: bytes
 
 
+class Tally(NamedTuple):
+    """What the edge did with the events that came together with some records: entries for the books."""
+
+    received: int
+    """How many came, counted before anything was done with them."""
+    rejected: int = 0
+    withheld: int = 0
+    suppressed: int = 0
+
+
+class Standing(NamedTuple):
+    """The log's side of the books, at one moment. Counts are of everything since the log was made."""
+
+    received: int
+    rejected: int
+    withheld: int
+    suppressed: int
+    """By the edge; some more may have reached the log."""
+    pending: int
+    """Places after the position asked for, erased ones included; negative when the log ends before it."""
+
+
 class LogUnavailable(Exception):
     """The log cannot take records now (disk full, I/O error): nothing of this append was acknowledged. Answer 503."""
 
@@ -45,9 +67,10 @@ class EventLog(Protocol):
 
     partitions: int
 
-    async def append(self, records: Sequence[Record]) -> int:
+    async def append(self, records: Sequence[Record], tally: Tally | None = None) -> int:
         """Keep the records, in order, all or none, and return the position of the last; the log's end for no records.
 
+        The tally is entered in the books with them, all or none; without one the records are all that was received.
         Returns once every record survives a power cut. Concurrent appends share one sync (group commit). A cancelled
         caller's records may or may not be kept. Raises LogUnavailable.
         """
@@ -86,6 +109,14 @@ class EventLog(Protocol):
 
     async def count(self) -> int:
         """How many records it holds."""
+        ...
+
+    async def standing(self, after: int) -> Standing:
+        """The books, and how much lies after a position, in one consistent read."""
+        ...
+
+    async def erased(self, after: int, upto: int) -> int:
+        """How many of the records after one position, up to another, were erased."""
         ...
 
     async def healthy(self) -> bool:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from collector.log import CorruptRecord, LogUnavailable, Record, Refusal, Stored
+from collector.log import CorruptRecord, LogUnavailable, Record, Refusal, Standing, Stored, Tally
 from collector.log.refused import MAX_AGE_S, MAX_BYTES, size_of
 from collector.runtime.clock import now_ms
 from collector.runtime.doorbell import Signal
@@ -21,12 +21,15 @@ class MemoryLog:
         self._records: list[tuple[int, bytes, int]] = []
         self._last = 0
         self._marked: list[int] = []
+        self._books = Tally(0)
         self._signal = Signal()
         self._closed = False
 
-    async def append(self, records: Sequence[Record]) -> int:
+    async def append(self, records: Sequence[Record], tally: Tally | None = None) -> int:
         if self._closed:
             raise LogUnavailable("the log is closed")
+        entered = Tally(len(records)) if tally is None else tally
+        self._books = Tally(*map(sum, zip(self._books, entered, strict=True)))
         first = self._end() + 1
         self._records += [(first + i, each.body, zlib.crc32(each.body)) for i, each in enumerate(records)]
         if records:
@@ -71,6 +74,12 @@ class MemoryLog:
 
     async def count(self) -> int:
         return len(self._records)
+
+    async def standing(self, after: int) -> Standing:
+        return Standing(*self._books, self._end() - after)
+
+    async def erased(self, after: int, upto: int) -> int:
+        return upto - after - sum(after < position <= upto for position, _, _ in self._records)
 
     async def healthy(self) -> bool:
         return not self._closed

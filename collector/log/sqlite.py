@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
-from collector.log import CorruptRecord, LogUnavailable, Record, Stored
+from collector.log import CorruptRecord, LogUnavailable, Record, Standing, Stored, Tally, sqlite_books
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
 from collector.runtime.sqlite import (
@@ -83,6 +83,7 @@ class _Append(NamedTuple):
     """One caller's records (body, crc), and where it waits for their last position."""
 
     rows: list[tuple[bytes, int]]
+    tally: Tally
     answer: asyncio.Future[int]
     marked: bool = False
     """The last record is to be found without reading the log through."""
@@ -159,21 +160,22 @@ class SqliteLog:
 
     # ---- appending
 
-    async def append(self, records: Sequence[Record]) -> int:
-        return await self._append(records, marked=False)
+    async def append(self, records: Sequence[Record], tally: Tally | None = None) -> int:
+        return await self._append(records, tally, marked=False)
 
     async def append_marked(self, records: Sequence[Record]) -> int:
-        return await self._append(records, marked=True)
+        return await self._append(records, None, marked=True)
 
-    async def _append(self, records: Sequence[Record], *, marked: bool) -> int:
+    async def _append(self, records: Sequence[Record], tally: Tally | None, *, marked: bool) -> int:
         if self._closed or self._writing is None:
             raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
         if self._trouble is not None:
             raise LogUnavailable(self._trouble)
-        if not records:
+        if not records and tally is None:
             return self._end
         rows = [(record.body, zlib.crc32(record.body)) for record in records]
-        mine = _Append(rows, asyncio.get_running_loop().create_future(), marked)
+        entered = Tally(len(records)) if tally is None else tally
+        mine = _Append(rows, entered, asyncio.get_running_loop().create_future(), marked)
         self._waiting.append(mine)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_in_groups(self._writing), name="log group commit")
@@ -281,6 +283,12 @@ class SqliteLog:
     async def count(self) -> int:
         return await self._read(_count)
 
+    async def standing(self, after: int) -> Standing:
+        return await self._read(sqlite_books.standing, after)
+
+    async def erased(self, after: int, upto: int) -> int:
+        return await self._read(sqlite_books.erased, after, upto)
+
     async def _read(self, work: Callable[..., T], *args: object) -> T:
         if self._closed:
             raise LogUnavailable("the log is closed")
@@ -336,6 +344,8 @@ def _insert(db: sqlite3.Connection, first: int, appends: list[_Append]) -> list[
         for each, end in zip(appends, ends, strict=True):
             if each.marked:
                 db.execute(_MARK, (end,))
+        if appends:  # none: all their callers were cancelled
+            sqlite_books.enter(db, [each.tally for each in appends])
     return ends
 
 

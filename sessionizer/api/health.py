@@ -13,6 +13,7 @@ from collector.runtime.metrics import CONTENT_TYPE, Metrics
 from sessionizer.api import Api, Handler
 from sessionizer.api.answers import NOT_KEPT, as_json
 from sessionizer.api.problems import Problem, ProblemReason
+from sessionizer.books import Books
 from sessionizer.reading import People
 from sessionizer.store import StoreUnavailable
 
@@ -69,6 +70,8 @@ def metrics_of(metrics: Metrics) -> Handler:
     events = metrics.gauge("lag_events", "Events in the log that are not folded in yet.")
     seconds = metrics.gauge("lag_seconds", "Seconds since the oldest event that is not folded in yet arrived.")
     folded = metrics.gauge("folded_events", "Log records folded in, by what became of them.", ["outcome"])
+    columns = metrics.gauge("books", "Events ever received, and what became of them: the rest's sum.", ["column"])
+    unaccounted = metrics.gauge("books_unaccounted", "Received, less the other columns: 0, or something is lost.")
 
     waiting = metrics.gauge("visitors_waiting", "Visitors to be folded again after a proof or a retraction.")
 
@@ -76,10 +79,15 @@ def metrics_of(metrics: Metrics) -> Handler:
         lag = await _lag(api)
         events.set(lag.events if lag is not None else math.nan)
         seconds.set(lag.seconds if lag is not None else math.nan)
-        if lag is not None:
-            for outcome, count in (await api.people.counts()).items():
-                folded.labels(outcome).set(count)
-            waiting.set(await api.people.size("waiting"))
+        waiting.set(await api.people.size("waiting") if lag is not None else math.nan)
+        books = await _books(api)
+        unaccounted.set(books.received - books.accounted if books is not None else math.nan)
+        if books is not None:
+            for column, count in books.columns().items():
+                columns.labels(column).set(count)
+            folded.labels("stored").set(books.events)
+            for outcome in ("duplicate", "retraction", "erasure", "quarantined", "erased"):
+                folded.labels(outcome).set(getattr(books, outcome))
         return web.Response(body=metrics.exposition(), headers={**NOT_KEPT, "Content-Type": CONTENT_TYPE})
 
     return show
@@ -89,6 +97,14 @@ async def _lag(api: Api) -> Lag | None:
     """The lag now; None when it cannot be told."""
     try:
         return await measure(api.log, api.people, clock.now_ms())
+    except (LogUnavailable, StoreUnavailable):
+        return None
+
+
+async def _books(api: Api) -> Books | None:
+    """The books now; None when they cannot be read."""
+    try:
+        return await api.people.books()
     except (LogUnavailable, StoreUnavailable):
         return None
 

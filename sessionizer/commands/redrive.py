@@ -102,7 +102,7 @@ async def _redrive(
                 if source is None:
                     counts[f"kept: there is no source {refusal.source}"] += 1
                     continue
-                send = into(edge, source.server_key if trusted else source.write_key)
+                send = into(edge, source.server_key if trusted else source.write_key, again=True)
                 _, refused_again = await send(_body(refusal))
                 why = refused_again[0][1].partition(":")[0] if refused_again else None
                 counts[f"refused again: {why}" if why else "accepted"] += 1

@@ -59,14 +59,14 @@ def over_http(http: aiohttp.ClientSession) -> Send:
     return send
 
 
-def into(edge: Edge, key: str) -> Send:
-    """Send through this edge with a source's key."""
+def into(edge: Edge, key: str, *, again: bool = False) -> Send:
+    """Send through this edge with a source's key; `again`: what was received and rejected before."""
     headers = {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
 
     async def send(body: bytes) -> tuple[int, list[tuple[int, str]]]:
         request = RawRequest(method="POST", path="/v1/batch", headers=headers, body=body, received_at_ms=now_ms())
         try:
-            receipt = await collect(request, edge)
+            receipt = await collect(request, edge, again=again)
         except Refused as refused:
             advice = "`ariane doctor` tells more; repeat this when it is mended."
             raise Failure(f"events are not taken: {refused.detail or refused.reason}", advice) from refused

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from collector.erasure import Against, Hasher, read_erased
+from collector.erasure import Hasher, read_erased
 from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
@@ -20,18 +20,31 @@ from sessionizer.commands.progress import Show, progress
 EXPORTS = ("profiles", "events", "sessions")
 
 
+class Verdict(msgspec.Struct, kw_only=True):
+    """What was found, beside the books themselves."""
+
+    damaged: list[int]
+    """Log positions whose record does not match its checksum."""
+    problems: list[str]
+    """What does not add up, each with what to do."""
+    ok: bool = True
+
+
 @click.command(cls=Command)
 @data_options
 @log_option
 @store_option
 @json_option
+@click.option("--books", "only_books", is_flag=True, help="Only the books: one quick, consistent look.")
 @click.option("--deep", is_flag=True, help="Also fold the whole log anew, aside, and compare every export.")
 @click.option("--digest", is_flag=True, help="Instead, name the state in one line, to compare two machines.")
-def verify(data: Path, log: str | None, store: str | None, as_json: bool, deep: bool, digest: bool) -> None:
+def verify(
+    data: Path, log: str | None, store: str | None, as_json: bool, only_books: bool, deep: bool, digest: bool
+) -> None:
     """Check the books, every record's checksum, and that log and store agree.
 
-    received = stored + duplicate + rejected + withheld + suppressed + pending. Changes nothing, and may run beside a
-    server. Exits with 1 when something does not add up.
+    received = stored + duplicate + rejected + withheld + suppressed + pending, at any moment. Changes nothing, and may
+    run beside a server. Exits with 1 when something does not add up.
     """
     from collector.runtime import loop
 
@@ -39,22 +52,26 @@ def verify(data: Path, log: str | None, store: str | None, as_json: bool, deep: 
     urls = urls_for(folder, log, store)
     if not path_of(urls.log).exists():
         raise Failure(f"there is no log at {path_of(urls.log)}", "Give the data folder of your server with --data.")
+    if only_books + deep + digest > 1:
+        raise click.UsageError("--books, --deep and --digest are different looks: one at a time.")
     if digest:
-        if deep:
-            raise click.UsageError("--digest names the state and --deep checks it: one at a time.")
         with progress("digesting", unit="rows") as show:
             name = loop.run(_name(folder, urls, show))
         click.echo(msgspec.json.encode(name) if as_json else f"state {name.state}  log {name.log}")
         return
     with progress("verifying", unit="events") as show:
-        books = loop.run(_verify(folder, urls, deep, show))
-    click.echo(msgspec.json.encode(books) if as_json else _as_text(books))
-    if not books.ok:
+        books, verdict = loop.run(_verify(folder, urls, only_books, deep, show))
+    if as_json:
+        click.echo(msgspec.json.encode(msgspec.to_builtins(books) | msgspec.to_builtins(verdict)))
+    else:
+        click.echo(_as_text(books, verdict, only_books))
+    if not verdict.ok:
         click.get_current_context().exit(1)
 
 
-async def _verify(folder: DataFolder, urls: Urls, deep: bool, show: Show) -> Any:
-    from sessionizer.commands.books import Audit, close_books
+async def _verify(folder: DataFolder, urls: Urls, only_books: bool, deep: bool, show: Show) -> tuple[Any, Verdict]:
+    from sessionizer.books import read_books
+    from sessionizer.commands.audit import Audit
     from sessionizer.commands.opened import opened_log
     from sessionizer.people import FoldedPeople
 
@@ -62,21 +79,21 @@ async def _verify(folder: DataFolder, urls: Urls, deep: bool, show: Show) -> Any
         store = await _store_of(urls)
         try:
             async with store.snapshot() as snapshot:
-                audit = Audit(snapshot, Against(hasher_of(folder), [read_erased(each) for each in await log.marked()]))
-                await audit.run(log, show)
-                books = await close_books(
-                    audit, snapshot, rejected=await _rejected(folder), **await _counted_by_edge(folder)
-                )
-            if deep and not books.damaged:
-                difference = await _difference(
-                    log, hasher_of(folder), FoldedPeople(store, log, hasher_of(folder)), show
-                )
-                if difference is not None:
-                    books.problems.append(difference)
-                    books.ok = False
+                books = await read_books(snapshot, log)
+                verdict = Verdict(damaged=[], problems=list(books.problems()))
+                if not only_books:
+                    audit = Audit(snapshot, hasher_of(folder), [read_erased(each) for each in await log.marked()])
+                    await audit.run(log, show)
+                    verdict.damaged = audit.damaged
+                    verdict.problems += audit.problems(books)
+            if deep and not verdict.damaged:
+                hasher = hasher_of(folder)
+                difference = await _difference(log, hasher, FoldedPeople(store, log, hasher), show)
+                verdict.problems += [difference] if difference is not None else []
         finally:
             await store.close()
-    return books
+    verdict.ok = not verdict.problems
+    return books, verdict
 
 
 async def _name(folder: DataFolder, urls: Urls, show: Show) -> Any:
@@ -108,33 +125,6 @@ async def _store_of(urls: Urls) -> Any:
     return await open_store(urls.store if path.exists() else "memory:", writer=False)
 
 
-async def _rejected(folder: DataFolder) -> int:
-    from sessionizer.commands.redrive import count_refused
-
-    return sum((await count_refused(folder, ())).values())
-
-
-async def _counted_by_edge(folder: DataFolder) -> dict[str, int]:
-    """What only the running server knows; zeros without one."""
-    from sessionizer.commands.asking import require_ok, session
-    from sessionizer.commands.folders import api_owner
-
-    owner = api_owner(folder)
-    if owner is None or owner.url is None:
-        return {"withheld": 0, "kept_away": 0}
-    from prometheus_client.parser import text_string_to_metric_families
-
-    async with session(owner.url) as http, http.get("/metrics") as response:
-        await require_ok(response)
-        text = await response.text()
-    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
-
-    def total(name: str) -> int:
-        return int(sum(each.value for each in samples if each.name == name))
-
-    return {"withheld": total("ariane_events_withheld_total"), "kept_away": total("ariane_events_suppressed_total")}
-
-
 async def _difference(log: Any, hasher: Hasher, people: Any, show: Show) -> str | None:
     """What differs between the store and the log folded anew; None when nothing does."""
     from sessionizer.commands.rebuilding import rebuild
@@ -163,14 +153,20 @@ async def _digest(people: Any, what: str) -> str:
     return digest.hexdigest()
 
 
-def _as_text(books: Any) -> str:
-    columns = ("stored", "duplicate", "rejected", "withheld", "suppressed", "pending")
-    said = [f"received {books.received:>14,}"] + [f"  {each:<10} {getattr(books, each):>12,}" for each in columns]
-    if books.retraction or books.erasure or books.quarantined:
-        said.append(
-            f"  (stored: {books.retraction:,} retractions, {books.erasure:,} erasures, "
-            f"{books.quarantined:,} set aside as unfoldable)"
-        )
-    said += [f"damaged record at log position {each}" for each in books.damaged]
-    said += [f"PROBLEM: {each}." for each in books.problems] or ["The books balance; log and store agree."]
+def _as_text(books: Any, verdict: Verdict, only_books: bool) -> str:
+    received, *columns = books.columns().items()
+    said = ["{} {:>14,}".format(*received)] + [f"  {name:<10} {count:>12,}" for name, count in columns]
+    among = {
+        "retractions": books.retraction,
+        "erasures": books.erasure,
+        "set aside as unfoldable": books.quarantined,
+        "erased since": books.erased,
+    }
+    if any(among.values()):
+        said.append(f"  (stored: {', '.join(f'{count:,} {what}' for what, count in among.items() if count)})")
+    said += [f"damaged record at log position {each}" for each in verdict.damaged]
+    if verdict.problems:
+        said += [f"PROBLEM: {each}." for each in verdict.problems]
+    else:
+        said.append("The books balance." if only_books else "The books balance; log and store agree.")
     return "\n".join(said)

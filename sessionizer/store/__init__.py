@@ -98,11 +98,12 @@ class Snapshot(Readable, Protocol):
         ...
 
     async def counts(self) -> Mapping[str, int]:
-        """The books: `position`, `stored`, `duplicate`, `retraction`, `quarantined`, `suppressed`, `erasure`.
+        """The books: what became of every record folded in, and notes.
 
-        `facts`, the number of the last one published, and `facts_epoch`, which names their numbering: another store
-        counts anew. And `erased`, the position of the last erasure folded in, with `traceless`, that of the last of
-        which no trace is left in the files.
+        `stored`, `duplicate`, `retraction`, `quarantined`, `suppressed`, `erasure` and `forgotten` (erased since, or
+        before it could be folded in) add up to all records so far. `position` is how far that is, `erased` the position
+        of the last erasure folded in, `traceless` that of the last of which no trace is left in the files.
+        `facts` is the number of the last one published, and `facts_epoch` names their numbering: another store counts anew.
         """
         ...
 

@@ -257,7 +257,7 @@ async def test_a_large_shared_context_counts_in_every_event(edge: RunningEdge) -
 
 async def test_a_full_log_is_503_and_nothing_is_acknowledged(tmp_path: Path) -> None:
     class Full(MemoryLog):
-        async def append(self, records: Any) -> int:
+        async def append(self, records: Any, tally: Any = None) -> int:
             raise LogUnavailable("disk full")
 
     async with running(make_edge(tmp_path, log=Full())) as edge:
@@ -293,9 +293,9 @@ async def test_an_address_that_sends_too_much_is_429_but_not_with_a_server_key(t
 
 async def test_a_sender_that_hangs_up_does_not_stop_the_append(tmp_path: Path) -> None:
     class Slow(MemoryLog):
-        async def append(self, records: Any) -> int:
+        async def append(self, records: Any, tally: Any = None) -> int:
             await asyncio.sleep(0.2)
-            return await super().append(records)
+            return await super().append(records, tally)
 
     async with running(make_edge(tmp_path, log=Slow())) as edge:
         with pytest.raises(TimeoutError):
@@ -385,7 +385,7 @@ async def test_an_error_of_ours_is_logged_counted_and_a_500_that_says_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(MemoryLog):
-        async def append(self, records: Any) -> int:
+        async def append(self, records: Any, tally: Any = None) -> int:
             raise ZeroDivisionError("secret detail")
 
     async with running(make_edge(tmp_path, log=Broken())) as edge:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.log import EventLog, LogUnavailable, Record, Stored
+from collector.log import EventLog, LogUnavailable, Record, Standing, Stored, Tally
 from collector.log.memory import MemoryLog
 from collector.log.sqlite import SqliteLog
 
@@ -216,3 +216,34 @@ async def test_marked_records_are_found_again(log: EventLog) -> None:
     await log.append([Record("", b"five")])
     assert [(each.position, each.body) for each in await log.marked()] == [(first, b"three"), (second, b"four")]
     assert [each.position for each in await log.marked(first)] == [second]
+
+
+async def test_what_was_received_is_entered_with_the_records(log: EventLog) -> None:
+    assert await log.standing(0) == Standing(received=0, rejected=0, withheld=0, suppressed=0, pending=0)
+    await log.append(records("a", "b"))
+    await log.append(records("c"), Tally(received=7, rejected=1, withheld=2, suppressed=3))
+    await log.append_marked(records("d"))
+    assert await log.standing(1) == Standing(received=10, rejected=1, withheld=2, suppressed=3, pending=3)
+
+
+async def test_a_tally_without_records_is_entered_too_and_moves_no_position(log: EventLog) -> None:
+    end = await log.append(records("a"))
+    assert await log.append([], Tally(received=1, rejected=1)) == end
+    assert await log.standing(end) == Standing(received=2, rejected=1, withheld=0, suppressed=0, pending=0)
+
+
+async def test_appends_at_once_enter_every_tally(log: EventLog) -> None:
+    await asyncio.gather(*(log.append(records("a"), Tally(received=2, withheld=1)) for _ in range(50)))
+    assert await log.standing(0) == Standing(received=100, rejected=0, withheld=50, suppressed=0, pending=50)
+
+
+async def test_erased_records_are_counted_between_two_positions(log: EventLog) -> None:
+    await log.append(records(*"abcdef"))
+    await log.erase([2, 3, 6])
+    assert [await log.erased(0, 6), await log.erased(2, 6), await log.erased(3, 5), await log.erased(5, 6)] == [
+        3,
+        2,
+        0,
+        1,
+    ]
+    assert (await log.standing(0)).pending == 6

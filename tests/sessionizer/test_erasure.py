@@ -99,8 +99,10 @@ def others(exports: dict[str, list[bytes]], profile_id: str) -> dict[str, list[b
 
 
 def books(house: House) -> dict[str, int]:
-    """What the books say of events, but for suppressed ones: their records go from the log with the next erasure."""
-    return {name: n for name, n in house.store.books.items() if n and name not in ("suppressed", "facts")}
+    """What the books say. Suppressed events go from the log with the next erasure, and a replay finds them erased."""
+    said = {name: count for name, count in house.store.books.items() if count and name != "facts"}
+    said["suppressed or forgotten"] = said.pop("suppressed", 0) + said.pop("forgotten", 0)
+    return said
 
 
 def of(exports: dict[str, list[bytes]], profile_id: str) -> list[dict[str, Any]]:

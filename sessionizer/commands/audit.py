@@ -1,0 +1,105 @@
+"""Goes through the whole log beside the store, and says where the two disagree."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from collector.erasure import Against, Erased, Hasher
+from collector.event import ERASURE, RETRACTION, Trust, from_record_lazily
+from collector.log import CorruptRecord, EventLog, Stored
+from sessionizer.books import Books
+from sessionizer.commands.progress import Show
+from sessionizer.store import Snapshot
+
+PAGE = 2000
+
+
+class Audit:
+    """Goes through the whole log beside a snapshot of the store, and counts both. About 100 bytes an event."""
+
+    def __init__(self, snapshot: Snapshot, hasher: Hasher, erasures: Sequence[Erased]) -> None:
+        self._snapshot = snapshot
+        folded_in = [each for each in erasures if each.position <= snapshot.position]
+        self._against = Against(hasher, folded_in)
+        self._doomed = {position for each in folded_in for position in each.order.positions}
+        """Where records lie that were taken out of the store, and leave the log in a moment."""
+        self._seen: set[int] = set()
+        self.lost = 0
+        """Records that ought to be in the log and are not."""
+        self.events = 0
+        """Readable events the store has folded in, duplicates too."""
+        self.retractions = self.erasures = 0
+        self._retractions: set[str] = set()
+        self.damaged: list[int] = []
+        self._set_aside: frozenset[int] = frozenset()
+        self._suppressed: frozenset[int] = frozenset()
+
+    async def run(self, log: EventLog, show: Show) -> None:
+        """Count everything. Reads every record, so that every checksum is checked."""
+        self._set_aside = frozenset([position for position, _ in await self._snapshot.quarantined()])
+        self._suppressed = frozenset(await self._snapshot.suppressed())
+        end = await log.end()
+        after = seen = 0
+        while after < end:
+            try:
+                page = await log.read(0, after, PAGE)
+            except CorruptRecord:
+                page = await self._one_by_one(log, after)
+            if not page:
+                break
+            self._count(each for each in page if each.body)
+            after = page[-1].position
+            seen += len(page)
+            show(after, end)
+        self.lost = max(after, end) - seen - await log.erased(0, max(after, end))
+
+    async def _one_by_one(self, log: EventLog, after: int) -> list[Stored]:
+        """A page that holds damaged records; those come back without a body."""
+        page: list[Stored] = []
+        while len(page) < PAGE:
+            try:
+                found = await log.read(0, after, 1)
+            except CorruptRecord as error:
+                self.damaged.append(error.position)
+                found = [Stored(error.position, b"")]
+            if not found:
+                break
+            page += found
+            after = found[-1].position
+        return page
+
+    def _count(self, records: Iterable[Stored]) -> None:
+        passed = self._set_aside | self._suppressed | self._doomed
+        for record in records:
+            if record.position > self._snapshot.position or record.position in passed:
+                continue
+            event = from_record_lazily(record.body)
+            if event.type == ERASURE:
+                self.erasures += 1
+            elif event.type == RETRACTION:
+                self.retractions += 1
+                self._retractions.add(f"{event.source}:{event.message_id}")
+            elif not (self._against and self._against.takes(event, record.position)):
+                self.events += 1
+                server = event.trust is Trust.SERVER
+                self._seen.add(hash((event.source, server, event.anonymous_id, event.message_id)))
+
+    @property
+    def distinct(self) -> int:
+        """How many different events those are (docs/identity.md, rule 1)."""
+        return len(self._seen)
+
+    def problems(self, books: Books) -> Iterator[str]:
+        """Where log and store disagree, with what to do."""
+        if self.damaged:
+            yield f"{len(self.damaged)} damaged records in the log: restore log.db from a backup; they are never served"
+        if self.lost:
+            yield f"{self.lost} records are missing from the log: restore log.db from a backup"
+        if self.damaged or self.lost:
+            return
+        for what, here, there in (
+            ("different events", self.distinct, books.events),
+            ("duplicates", self.events - self.distinct + self.retractions - len(self._retractions), books.duplicate),
+            ("retractions", len(self._retractions), books.retraction),
+            ("erasures", self.erasures, books.erasure),
+        ):
+            if here != there:
+                yield f"the log has {here} {what}, the store counts {there}: run `ariane replay`"
