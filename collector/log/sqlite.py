@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
 from collector.log import CorruptRecord, LogUnavailable, Record, Standing, Stored, Tally, sqlite_books
+from collector.log.packing import Packer, Unpacker, Unreadable, keep_dictionary, shipped
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
 from collector.runtime.sqlite import (
@@ -80,7 +81,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Append(NamedTuple):
-    """One caller's records (body, crc), and where it waits for their last position."""
+    """One caller's records (packed body, crc), and where it waits for their last position."""
 
     rows: list[tuple[bytes, int]]
     tally: Tally
@@ -117,6 +118,8 @@ class SqliteLog:
         self._bell = bell
         self._ringer = ringer
         self._headroom_bytes = headroom_bytes
+        self._packer = Packer(shipped())
+        self._unpacker = Unpacker()
         self._waiting: list[_Append] = []
         self._committer: asyncio.Task[None] | None = None
         self._trouble: str | None = None
@@ -152,6 +155,7 @@ class SqliteLog:
             )
             undo.push_async_callback(close_all, writing)
             await migrate(writing, MIGRATIONS)
+            await writing.run(keep_dictionary, shipped())
             end = await writing.run(_end)
             reading = await _open_reader(path, undo)
             undo.pop_all()
@@ -173,7 +177,8 @@ class SqliteLog:
             raise LogUnavailable(self._trouble)
         if not records and tally is None:
             return self._end
-        rows = [(record.body, zlib.crc32(record.body)) for record in records]
+        bodies = [self._packer.pack(record.body) for record in records]
+        rows = [(body, zlib.crc32(body)) for body in bodies]
         entered = Tally(len(records)) if tally is None else tally
         mine = _Append(rows, entered, asyncio.get_running_loop().create_future(), marked)
         self._waiting.append(mine)
@@ -228,7 +233,7 @@ class SqliteLog:
         return count
 
     async def marked(self, after: int = 0) -> list[Stored]:
-        return await self._read(_select, _MARKED, (after,))
+        return await self._read(_select, self._unpacker, _MARKED, (after,))
 
     # ---- trouble and recovery
 
@@ -267,7 +272,7 @@ class SqliteLog:
         deadline_s = clock() + wait_s
         while True:
             heard = self._bell.heard()
-            if found := await self._read(_select, _READ, {"after": after, "limit": limit}):
+            if found := await self._read(_select, self._unpacker, _READ, {"after": after, "limit": limit}):
                 return found
             left_s = deadline_s - clock()
             if left_s <= 0:
@@ -275,7 +280,7 @@ class SqliteLog:
             await self._bell.wait(min(left_s, LOOK_AGAIN_S), after=heard)
 
     async def fetch(self, positions: Sequence[int]) -> list[Stored]:
-        return await self._read(_select, _FETCH, (json.dumps(list(positions)),))
+        return await self._read(_select, self._unpacker, _FETCH, (json.dumps(list(positions)),))
 
     async def end(self) -> int:
         return self._end if self._writing is not None else await self._read(_end)
@@ -360,16 +365,19 @@ def _probe(db: sqlite3.Connection) -> None:
     db.execute(f"/* SqliteLog.probe */ pragma user_version = {version}")
 
 
-def _select(db: sqlite3.Connection, sql: str, arguments: object) -> list[Stored]:
-    return list(_checked(db.execute(sql, arguments)))  # type: ignore[arg-type]
+def _select(db: sqlite3.Connection, unpacker: Unpacker, sql: str, arguments: object) -> list[Stored]:
+    return list(_checked(db, unpacker, db.execute(sql, arguments)))  # type: ignore[arg-type]
 
 
-def _checked(rows: sqlite3.Cursor) -> Iterator[Stored]:
-    crc32 = zlib.crc32
+def _checked(db: sqlite3.Connection, unpacker: Unpacker, rows: sqlite3.Cursor) -> Iterator[Stored]:
+    crc32, unpack = zlib.crc32, unpacker.unpack
     for position, body, crc in rows:
         if crc32(body) != crc:
             raise CorruptRecord(position)
-        yield Stored(position, body)
+        try:
+            yield Stored(position, unpack(db, body))
+        except Unreadable as error:
+            raise CorruptRecord(position) from error
 
 
 def _end(db: sqlite3.Connection) -> int:

@@ -103,7 +103,7 @@ class Snapshot(Readable, Protocol):
         `stored`, `duplicate`, `retraction`, `quarantined`, `suppressed`, `erasure` and `forgotten` (erased since, or
         before it could be folded in) add up to all records so far. `position` is how far that is, `erased` the position
         of the last erasure folded in, `traceless` that of the last of which no trace is left in the files.
-        `facts` is the number of the last one published, and `facts_epoch` names their numbering: another store counts anew.
+        `facts` is the number of the last one published, and `facts_epoch` names their numbering.
         """
         ...
 

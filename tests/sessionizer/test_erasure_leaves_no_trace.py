@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,15 @@ class Folder:
         files = [each.read_bytes() for each in self.root.rglob("*") if each.is_file()]
         return [blob.hex() for blob in blobs if any(blob[-60:] in content for content in files)]
 
-    def holding(self, text: str) -> list[str]:
-        """The files in which a text is found."""
-        needles = {text.encode(), text.lower().encode()}
+    async def records(self, text: str) -> set[bytes]:
+        """The log's records with a text in them, as the file keeps them: packed, so that no text shows."""
+        found = {each.position for each in await self.log.read(0, 0, 1_000_000) if text.encode() in each.body}
+        with closing(sqlite3.connect(self.root / "log.db")) as db:
+            return {body for position, body in db.execute("select position, body from records") if position in found}
+
+    def holding(self, text: str, *others: bytes) -> list[str]:
+        """The files in which a text, or any other bytes, are found."""
+        needles = {text.encode(), text.lower().encode(), *others}
         files = [each for each in self.root.rglob("*") if each.is_file()]
         return [each.name for each in files if any(needle in each.read_bytes() for needle in needles)]
 
@@ -131,6 +138,9 @@ async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> Non
             assert folder.holding(mark)
             told = await folder.telling(mark)
             assert folder.containing(told)
+            packed = await folder.records(mark)
+            assert len(packed) >= len(lives[n])
+            assert all("log.db" in " ".join(folder.holding("nobody", each)) for each in packed)
             mind = asyncio.create_task(folder.worker.run())
             done = await folder.eraser.erase(Who("user_id", f"{mark}user"))
             mind.cancel()
@@ -138,8 +148,8 @@ async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> Non
             assert done is not None
             assert done.receipt.erased.events == len(lives[n])
             assert done.receipt.erased.refused == 1
-            assert folder.holding(mark) == []
             assert await folder.telling(mark) == []
             assert folder.containing(told) == []
+            assert folder.holding(mark, *packed) == []
             before = others(before, done.receipt.profile_id)
         assert await folder.exports() == before

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -33,6 +34,11 @@ def python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 def record(body: str) -> Record:
     return Record("visitor", body.encode())
+
+
+def large(size: int) -> Record:
+    """A record that takes so many bytes at least, however well the log packs it."""
+    return record(Random(size).randbytes(size).hex())
 
 
 async def bodies(log: SqliteLog, after: int = 0) -> list[str]:
@@ -243,7 +249,7 @@ async def test_a_write_that_fails_stops_appends_until_one_succeeds(tmp_path: Pat
         resource.RLIMIT_FSIZE, (1_000_000, before[1])
     )  # writes beyond fail: EFBIG, to SQLite an I/O error
     try:
-        answers = await asyncio.gather(*(log.append([record("x" * 300_000)]) for _ in range(4)), return_exceptions=True)
+        answers = await asyncio.gather(*(log.append([large(300_000)]) for _ in range(4)), return_exceptions=True)
         assert {type(each) for each in answers} == {LogUnavailable}
         assert not await log.healthy()
         with pytest.raises(LogUnavailable):
@@ -297,7 +303,7 @@ async def test_a_full_disk_stops_appends_until_there_is_room_again(small_disk: P
     ballast.write_bytes(b"x" * 1_000_000)
     with contextlib.suppress(LogUnavailable):
         while True:
-            acknowledged.append(await log.append([record("x" * 20_000)]))
+            acknowledged.append(await log.append([large(20_000)]))
     assert not await log.healthy()
     with pytest.raises(LogUnavailable):  # latched: not even a small one, which might fit
         await log.append([record("small")])
@@ -320,7 +326,7 @@ async def test_a_full_disk_stops_appends_until_there_is_room_again(small_disk: P
 async def test_all_who_share_a_failed_commit_are_told(small_disk: Path) -> None:
     log = await SqliteLog.open(small_disk / "log.db", writer=True)
     answers = await asyncio.gather(
-        *(log.append([record("x" * 100_000)]) for _ in range(40)), log.append([record("tiny")]), return_exceptions=True
+        *(log.append([large(100_000)]) for _ in range(40)), log.append([record("tiny")]), return_exceptions=True
     )
     assert {type(each) for each in answers} == {LogUnavailable}
     assert await log.count() == 0
