@@ -72,9 +72,9 @@ async def test_a_connection_the_kernel_has_taken_is_answered_too(runner: EdgeRun
 async def test_a_request_in_hand_is_finished(runner: EdgeRunner, edge: Edge) -> None:
     append, go_on = edge.log.append, asyncio.Event()
 
-    async def slowly(records):  # type: ignore[no-untyped-def]
+    async def slowly(records, tally=None):  # type: ignore[no-untyped-def]
         await go_on.wait()
-        return await append(records)
+        return await append(records, tally)
 
     edge.log.append = slowly  # type: ignore[method-assign]
     reader, writer = await asyncio.open_connection(*runner.addresses[0])
