@@ -33,7 +33,7 @@ async def of_root(loader: Loader, root: Root) -> Person | None:
     """Who holds a root today; one that named a device's slice or an event means whoever has that event now."""
     match root:
         case ("device", device, message_id):
-            part = await _part_with(loader, device, message_id)
+            part = await _part_with(loader, root, device, message_id)
             return await loader.decide(person_of_part, part) if part is not None else None
         case ("event", source, server, message_id):
             key = visitor_key(None, source, bool(server), message_id)
@@ -44,12 +44,15 @@ async def of_root(loader: Loader, root: Root) -> Person | None:
             return await loader.decide(person_of_root, root)
 
 
-async def _part_with(loader: Loader, device: str, message_id: str) -> Part | None:
-    """The slice of a device that holds a message now."""
+async def _part_with(loader: Loader, root: Root, device: str, message_id: str) -> Part | None:
+    """The slice of a device that has this root today, else the one that holds the message now.
+
+    Two slices may begin with one message id, from two senders, and only one of them be on its own.
+    """
     key = visitor_key(device, "", False, "")
     await loader.visitors([key])
     parts = loader.world.parts[key]
-    for part in parts:
+    for part in (*loader.world.on_their_own(key, root), *parts):
         if part.slice.first[1] == message_id:
             return part
     await loader.refs([key])

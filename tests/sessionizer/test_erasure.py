@@ -280,3 +280,21 @@ async def test_late_events_are_suppressed_and_new_ones_begin_a_new_person() -> N
     again = await house.erase(Who("user_id", "bob"))  # takes the suppressed records out of the log, too
     assert again is not None
     assert [event.message_id for event in await house.records() if event.type != ERASURE] == ["new"]
+
+
+async def test_an_id_means_who_has_it_and_not_whose_visit_began_with_the_same_message_id() -> None:
+    """Message ids are per sender, so two slices of one device may begin with the same one."""
+
+    def said(source: str, device: str, user: str, trust: Trust, message_id: str = "m1") -> Event:
+        at = "2026-03-02T00:00:00.000Z"
+        about = {"timestamp": at, "received_at": at, "anonymous_id": device, "user_id": user}
+        return Event(type="page", message_id=message_id, source=source, trust=trust, **about)
+
+    house = House()
+    proof_of_joe = said("default", "his", "joe", Trust.PROVEN, "m2")
+    await house.take([said("till", "d", "joe", Trust.PUBLIC), proof_of_joe, said("default", "d", "jane", Trust.PROVEN)])
+    for line in (await house.exports())["profiles"]:
+        profile_id = msgspec.json.decode(line)["profile_id"]
+        found = await house.people.profile(Who("profile_id", profile_id))
+        assert found is not None
+        assert found.profile_id == profile_id
