@@ -78,7 +78,7 @@ class SqliteSnapshot:
             with late as (
                 select visitor, visitors.key as key, json_extract(value, '$[1]') as t
                 from json_each(?) join visitors on visitors.key = json_extract(value, '$[0]')
-            ), bounds as (
+            ), bounds as materialized (
                 select visitor, key, t,
                     (select max(started) from {table} as a where a.visitor = late.visitor and started < t) as before,
                     (select min(started) from {table} as b where b.visitor = late.visitor and started > t) as after
