@@ -76,6 +76,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     proofs: str = ""
     """Identifiers that erased events had proven: they stay protected (rule 4) for what is older than the erasure."""
     shared: list[SharedDevice] = []
+    crowded: str = ""
+    """Contacts that stay shared (rule 17), although without the erased person too few carry them."""
 
 
 read_order = msgspec.json.Decoder(Order).decode

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from collector.event import from_record_lazily
 from collector.log import EventLog, Stored
 from collector.runtime.clock import to_text
-from sessionizer import slices
+from sessionizer import crowds, slices
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, message_hash, named, proves, recalled, take_apart
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Snapshot
+from sessionizer.store import Crowd, Snapshot
 
 ID_BYTES = 16
 ARRIVAL_BYTES = 8
@@ -65,6 +65,9 @@ class AsOfSnapshot:
 
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         return await self._today.naming(identifiers)
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        return {contact: await crowds.count(self, contact, users, devices) for contact in contacts}
 
     async def retracted(self, message_ids: Collection[str]) -> set[str]:
         return await self._today.retracted(message_ids) - await self._retracted_since()

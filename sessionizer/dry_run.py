@@ -62,9 +62,11 @@ async def _concerned(before: Loader, after: Loader, commit: Commit) -> tuple[lis
     """Everybody who may differ, on both sides."""
     changed = {change.key for change in commit.changes}
     names = {name for change in commit.changes for name in change.index}
+    names |= {name for change in commit.changes for each in change.carrying.values() for name in each.contacts}
     found: tuple[dict[Root, Person], dict[Root, Person]] = ({}, {})
     asked: tuple[set[PartName], set[PartName]] = (set(), set())
     sides = (before, after)
+    names -= await before.shared(names) & await after.shared(names)  # those join nobody, before or after
     to_ask = [await _first_parts(loader, changed, names) for loader in sides]
     while any(to_ask):
         for side, loader in enumerate(sides):

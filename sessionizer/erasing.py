@@ -7,17 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from collector.erasure import Order, SharedDevice, joined
+from sessionizer import guards
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, named, proves, take_apart
 from sessionizer.explaining import contacts_of
 from sessionizer.finding import find
 from sessionizer.loading import Loader
-from sessionizer.owners import Contact, Part, Person, World, profile_id
+from sessionizer.owners import Contact, Part, Person, profile_id
 from sessionizer.pipeline import key_of
 from sessionizer.reading import Who
 from sessionizer.slices import cut_before, fold
 from sessionizer.state import Cut, Slice, VisitorChange, identifier
 
+PAGE = 500
+"""Visitors loaded at once."""
 ALWAYS = -(2**62)
 """Before any time there is, in ms."""
 
@@ -65,7 +68,7 @@ async def plan(loader: Loader, erasures: Erasures, who: Who, now_ms: int) -> Pla
         each for device in visitors.values() for each, mine in zip(device.history, device.mine, strict=True) if not mine
     ]
     whole = [device for device in visitors.values() if all(device.mine)]
-    names = await _names(loader, person)
+    names, crowded = await _names(loader, person)
     hasher = erasures.hasher
     whole_devices = {device for each in whole if (device := each.history[0].device) is not None}
     order = Order(
@@ -78,6 +81,7 @@ async def plan(loader: Loader, erasures: Erasures, who: Who, now_ms: int) -> Pla
         shared=[
             await _shared(loader, erasures, device, now_ms) for device in visitors.values() if not all(device.mine)
         ],
+        crowded=joined(hasher.name(each) for each in crowded),
     )
     used_by_others = {name for each in left for name in named(each.event)}
     said = {each.message_id for each in gone} - {each.message_id for each in left}
@@ -113,21 +117,50 @@ async def _visitors(loader: Loader, erasures: Erasures, person: Person) -> dict[
     return visitors
 
 
-async def _names(loader: Loader, person: Person) -> set[str]:
-    """The person's users and contacts, as identifiers, but for contacts that somebody else uses too."""
-    mine = frozenset((part.visitor, part.slice.number) for part in person.parts)
-    used = await loader.decide_all(lambda world, contact: _used_elsewhere(world, contact, mine), contacts_of(person))
-    names = {identifier(*contact) for contact, elsewhere in used.items() if not elsewhere}
-    return names | {identifier("user_id", user) for user in person.users}
+async def _names(loader: Loader, person: Person) -> tuple[set[str], set[str]]:
+    """The person's users and contacts, as identifiers, but for contacts that somebody else uses too.
+
+    And those of the latter that are shared only with the person's (rule 17).
+    """
+    names = {identifier("user_id", user) for user in person.users}
+    crowded: set[str] = set()
+    shared = await loader.shared({identifier(*contact) for contact in contacts_of(person)})
+    for contact in contacts_of(person):
+        name = identifier(*contact)
+        if not await _used_elsewhere(loader, person, contact):
+            names.add(name)
+        elif name in shared and not await _shared_without(loader, person, contact):
+            crowded.add(name)
+    return names, crowded
 
 
-def _used_elsewhere(world: World, contact: Contact, mine: frozenset[tuple[str, int]]) -> bool:
+async def _used_elsewhere(loader: Loader, person: Person, contact: Contact) -> bool:
+    """Whether a slice of somebody else's carries a contact. Looks no further than the first, however many there are."""
     kind, value = contact
-    return any(
-        value in part.slice.contacts.get(kind, ())
-        for part in world.parts_naming(identifier(kind, value))
-        if (part.visitor, part.slice.number) not in mine
-    )
+    mine = {(part.visitor, part.slice.number) for part in person.parts}
+    keys = (await loader.snapshot.naming([identifier(*contact)]))[identifier(*contact)]
+    for start in range(0, len(keys), PAGE):
+        await loader.visitors(keys[start : start + PAGE])
+        if any(
+            value in part.slice.contacts.get(kind, ())
+            for key in keys[start : start + PAGE]
+            for part in loader.world.parts[key]
+            if (part.visitor, part.slice.number) not in mine
+        ):
+            return True
+    return False
+
+
+async def _shared_without(loader: Loader, person: Person, contact: Contact) -> bool:
+    """Whether others are enough for a contact to be shared."""
+    kind, value = contact
+    carriers = [part for part in person.parts if value in part.slice.contacts.get(kind, ())]
+    users = len({part.slice.user for part in carriers if part.slice.user is not None})
+    devices = len({part.visitor for part in carriers if part.slice.user is None and part.device is not None})
+    most = (guards.MOST_USERS_OF_CONTACT + users, guards.MOST_DEVICES_OF_CONTACT + devices)
+    name = identifier(*contact)
+    crowd = (await loader.snapshot.crowds([name], most[0] + 1, most[1] + 1))[name]
+    return crowd.users > most[0] or crowd.devices > most[1]
 
 
 async def _proven(loader: Loader, gone: Iterable[Happening]) -> set[str]:

@@ -21,6 +21,7 @@ class Erasures:
         self._seen = 0
         self._ahead: list[Erased] = []
         """Those still to be folded in."""
+        self._crowded: set[bytes] = set()
         self._proofs: dict[bytes, tuple[int, int]] = {}
         """Of all, folded in or not: what they say of older events holds from the first event of a replay on."""
 
@@ -30,6 +31,7 @@ class Erasures:
             erased = read_erased(record)
             self._ahead.append(erased)
             self._seen = record.position
+            self._crowded.update(split(erased.order.crowded))
             for each in split(erased.order.proofs):
                 at, before = self._proofs.get(each, (0, 0))
                 self._proofs[each] = (max(at, erased.at), max(before, erased.position))
@@ -44,6 +46,10 @@ class Erasures:
             guarded = frozenset(name for name in named(each.event) if self._protects(name, each))
             if guarded:
                 each.guarded = guarded
+
+    def keeps_shared(self, name: str) -> bool:
+        """Whether a contact stays shared because somebody who was erased carried it too (rule 19)."""
+        return bool(self._crowded) and self.hasher.name(name) in self._crowded
 
     def _protects(self, name: str, happening: Happening) -> bool:
         at, position = self._proofs.get(self.hasher.name(name), (0, 0))

@@ -18,6 +18,7 @@ from sessionizer.owners import (
     marks_on,
     part_owner,
     profile_id,
+    telling_contacts,
 )
 from sessionizer.slices import own_root
 from sessionizer.state import Claim, Key, Root, identifier, place
@@ -79,8 +80,8 @@ def guard_of_device(world: World, part: Part) -> views.Evidence:
         stretch = "Nobody was logged in during this stretch, so it is given to nobody who logged in later."
     return views.Evidence(
         rule=17,
-        message_ids=[message_id for _, message_id, *_ in sorted(named.values())[: guards.MOST_USERS + 1]],
-        because=f"More than {guards.MOST_USERS} users were named on this device: a shared one. {stretch}",
+        message_ids=[message_id for _, message_id, *_ in sorted(named.values())[: guards.MOST_USERS_OF_DEVICE + 1]],
+        because=f"More than {guards.MOST_USERS_OF_DEVICE} users were named on this device: a shared one. {stretch}",
     )
 
 
@@ -96,7 +97,7 @@ def evidence(world: World, part: Part, root: Root, shared: bool) -> views.Eviden
             "or logout, is theirs.",
         )
     owner = part_owner(world, part)
-    contacts = contacts_by_strength(part.slice)
+    contacts = telling_contacts(world, part)
     if owner is not None:
         for (kind, value), seen in contacts:
             at = place(seen.first, part.device)
@@ -115,8 +116,11 @@ def evidence(world: World, part: Part, root: Root, shared: bool) -> views.Eviden
             message_ids=[seen.first[1]],
             because=f"Nobody logged in {where}, but {kind} {value} was given; this person is known by {known_by}.",
         )
+    given = "".join(
+        f", and {kind} {value}, which was given, is shared" for (kind, value), _ in contacts_by_strength(part.slice)
+    )
     return views.Evidence(
-        rule=11, message_ids=[part.slice.first[1]], because=f"Nobody was named {where}: an anonymous visitor."
+        rule=11, message_ids=[part.slice.first[1]], because=f"Nobody was named {where}{given}: an anonymous visitor."
     )
 
 
@@ -128,7 +132,10 @@ def explain_contact(world: World, person: Person, contact: Contact) -> views.Con
     firsts = sorted(
         part.slice.contacts[kind][value].first for part in person.parts if value in part.slice.contacts.get(kind, ())
     )
-    if owner is not None:
+    guard = guard_of_contact(world, contact)
+    if guard is not None:
+        evidence_ = views.Evidence(rule=17, message_ids=[firsts[0][1]], because=f"{kind} {value} was given here.")
+    elif owner is not None:
         mine = sorted({mark.first[1] for user, mark in marks if user in person.users})[:5]
         now = "who has it now" if owner in person.users else f"before user {owner} did, who has it now"
         evidence_ = views.Evidence(
@@ -140,7 +147,25 @@ def explain_contact(world: World, person: Person, contact: Contact) -> views.Con
         evidence_ = views.Evidence(
             rule=10, message_ids=[firsts[0][1]], because=f"{kind} {value} was given without a login."
         )
-    return views.ContactView(type=kind, value=value, evidence=evidence_)
+    return views.ContactView(type=kind, value=value, evidence=evidence_, guard=guard)
+
+
+def guard_of_contact(world: World, contact: Contact) -> views.Evidence | None:
+    """What it means that a contact is shared; None when it is not (rule 17)."""
+    crowd = world.shared.get(identifier(*contact))
+    if crowd is None:
+        return None
+    many = "Implausibly many"
+    if crowd.users > guards.MOST_USERS_OF_CONTACT:
+        many = f"More than {guards.MOST_USERS_OF_CONTACT} users"
+    elif crowd.devices > guards.MOST_DEVICES_OF_CONTACT:
+        many = f"More than {guards.MOST_DEVICES_OF_CONTACT:,} devices without a login"
+    kind, value = contact
+    return views.Evidence(
+        rule=17,
+        message_ids=[],
+        because=f"{many} gave {kind} {value}: a shared one. It gives nothing to anybody, and joins nobody.",
+    )
 
 
 def claims(world: World, person: Person) -> list[views.Claim]:
@@ -182,7 +207,11 @@ def held_roots(world: World, person: Person) -> list[Root]:
     """Every root that means this person today, their own first: users, contacts they hold, slices on their own."""
     contacts = contacts_of(person)
     world.require(identifier(*contact) for contact in contacts)
-    held = [contact for contact in contacts if contact_owner(world, contact, None) in (*person.users, None)]
+    held = [
+        contact
+        for contact in contacts
+        if identifier(*contact) not in world.shared and contact_owner(world, contact, None) in (*person.users, None)
+    ]
     return [
         person.root,
         *(("user", user) for user in person.users),

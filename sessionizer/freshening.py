@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from collector.log import EventLog
+from sessionizer import crowds
 from sessionizer.erasures import Erasures
 from sessionizer.facts import FactRow
 from sessionizer.reading import StillFolding
 from sessionizer.refolding import refold_again
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import ProfileStore, Snapshot
+from sessionizer.store import Crowd, ProfileStore, Snapshot
 
 REMEMBERED = 2000
 """Visitors a reader keeps folded in memory."""
@@ -76,6 +77,13 @@ class FreshSnapshot:
     async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
         folded, others = await self._fold(times)
         return await self._under.sessions_near({key: times[key] for key in others}) | _sessions_of(folded)
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        naming = await self._under.naming(contacts)
+        waiting = await self._under.waiting({key for keys in naming.values() for key in keys})
+        moved = {name for name, keys in naming.items() if not waiting.isdisjoint(keys)}
+        found = await self._under.crowds([name for name in contacts if name not in moved], users, devices)
+        return found | {name: await crowds.count(self, name, users, devices) for name in moved}
 
     async def waiting(self, keys: Collection[str]) -> set[str]:  # noqa: ARG002 - nobody does, here
         return set()
@@ -142,6 +150,9 @@ class FreshSnapshot:
 
     async def shared_devices(self) -> list[str]:
         return await self._under.shared_devices()
+
+    async def crowded(self, users: int, devices: int) -> dict[str, Crowd]:
+        return await self._under.crowded(users, devices)
 
     async def suppressed(self) -> list[int]:
         return await self._under.suppressed()

@@ -52,7 +52,10 @@ def insert(
     guards.note_user(change.record, said.user)
     engaged_ms = summaries.engaged_ms_of(happening)
     bought = summaries.commerce_of(happening)
+    carries_more = guards.changes_carried(part, said)
     summaries.add(part, happening, said, engaged_ms, bought)
+    if carries_more:
+        guards.note_carried(change, part)
     open_slice = change.record.slice
     if open_slice is None or part.number != open_slice.number:
         change.slices[part.number] = part

@@ -5,12 +5,14 @@ from itertools import accumulate
 from typing import TypeVar
 
 from collector.log import EventLog, Stored
+from sessionizer import guards
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, take_apart, words_of
 from sessionizer.owners import MarksOf, Missing, Part, World
 from sessionizer.state import Refs, Session, Visitor, identifier, place
 from sessionizer.store import Readable
 
+USER = identifier("user_id", "")
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
@@ -60,10 +62,28 @@ class Loader:
 
     async def _load(self, missing: Missing) -> None:
         if missing.identifiers:
-            self.world.naming |= await self.snapshot.naming(missing.identifiers)
+            shared = await self.shared(missing.identifiers)
+            self.world.naming |= await self.snapshot.naming(missing.identifiers - shared)
+            self.world.naming |= {name: [] for name in shared}
             await self.visitors({key for name in missing.identifiers for key in self.world.naming[name]})
         for question in missing.marks:
             self.world.marks[question] = await self._marks(question)
+
+    async def shared(self, identifiers: Collection[str]) -> set[str]:
+        """Those of the identifiers that are shared contacts (rule 17). Their visitors are never loaded."""
+        asked = {name for name in identifiers if not name.startswith(USER)} - self.world.shared.keys()
+        if asked:
+            kept = self._erasures
+            if kept is not None:
+                await kept.up_to(self.snapshot.position)
+            users, devices = guards.MOST_USERS_OF_CONTACT + 1, guards.MOST_DEVICES_OF_CONTACT + 1
+            crowds = await self.snapshot.crowds(asked, users, devices)
+            self.world.shared |= {
+                name: crowd
+                for name, crowd in crowds.items()
+                if guards.is_shared(crowd) or (kept is not None and kept.keeps_shared(name))
+            }
+        return self.world.shared.keys() & set(identifiers)
 
     async def visitors(self, keys: Collection[str]) -> None:
         """Load visitors with their slices; unknown ones have none."""

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
+from sessionizer import crowds
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Commit, Snapshot
+from sessionizer.store import Commit, Crowd, Snapshot
 
 Row = TypeVar("Row", Slice, Session)
 
@@ -20,7 +21,10 @@ class OverlaySnapshot:
         self._roots = commit.roots
         self._naming: dict[str, dict[str, bool]] = {}
         """identifier → visitor → proves, as the commit says."""
+        self._moved = {name for change in commit.changes for each in change.carrying.values() for name in each.contacts}
+        """Contacts that may be carried by others than before."""
         for change in commit.changes:
+            self._moved.update(change.index)
             for name, does_prove in change.index.items():
                 self._naming.setdefault(name, {})[change.key] = does_prove
 
@@ -58,6 +62,11 @@ class OverlaySnapshot:
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         found = await self._under.naming(identifiers)
         return {name: sorted({*self._kept(keys), *self._naming.get(name, ())}) for name, keys in found.items()}
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        moved = self._moved.intersection(contacts)
+        found = await self._under.crowds([each for each in contacts if each not in moved], users, devices)
+        return found | {each: await crowds.count(self, each, users, devices) for each in moved}
 
     async def protected(self, identifiers: Collection[str]) -> set[str]:
         provers = await self._under.provers(identifiers)

@@ -13,6 +13,7 @@ import msgspec
 
 from sessionizer.slices import own_root
 from sessionizer.state import Alias, Place, Root, Seen, Slice, identifier, place
+from sessionizer.store import Crowd
 
 PROFILE_IDS: UUID = uuid5(NAMESPACE_URL, "ariane:profile")
 
@@ -56,7 +57,9 @@ class World:
         self.parts: dict[str, list[Part]] = {}
         """visitor → its slices, in order."""
         self.naming: dict[str, list[str]] = {}
-        """identifier → the visitors that name it, believed or not."""
+        """identifier → the visitors that name it, believed or not; none of a shared contact."""
+        self.shared: dict[str, Crowd] = {}
+        """The shared contacts among those: they say nothing about whose a slice is (rule 17)."""
         self.marks: dict[MarksOf, list[Place]] = {}
         self._owners: dict[tuple[str, int], str | None] = {}
         self._people: dict[Root, Person | None] = {}
@@ -72,14 +75,14 @@ class World:
         return numbered[number]
 
     def on_their_own(self, visitor: str, root: Root) -> list[Part]:
-        """The slices of a loaded visitor that name nobody and have this root of their own: one, but for odd ids."""
+        """The slices of a loaded visitor that tell of nobody and have this root of their own: one, but for odd ids."""
         own = self._own.get(visitor)
         if own is None:
             own = self._own[visitor] = {}
             for part in self.parts[visitor]:
-                if is_its_own(part):
+                if part.slice.user is None:
                     own.setdefault(own_root(part.device, part.slice), []).append(part)
-        return own.get(root, [])
+        return [part for part in own.get(root, []) if is_its_own(self, part)]
 
     def parts_naming(self, name: str) -> Iterable[Part]:
         """Every slice of every visitor that names an identifier somewhere."""
@@ -119,6 +122,13 @@ def contacts_by_strength(part: Slice) -> list[tuple[Contact, Seen]]:
     """A slice's contacts, strongest first, then by first occurrence."""
     found = [((kind, value), seen) for kind, values in part.contacts.items() for value, seen in values.items()]
     return sorted(found, key=lambda each: (strength(each[0][0]), each[1].first, each[0][1]))
+
+
+def telling_contacts(world: World, part: Part) -> list[tuple[Contact, Seen]]:
+    """Those of a slice's contacts that may tell whose it is: not the shared ones (rule 17)."""
+    contacts = contacts_by_strength(part.slice)
+    world.require(identifier(*contact) for contact, _ in contacts)
+    return [(contact, seen) for contact, seen in contacts if identifier(*contact) not in world.shared]
 
 
 def marks_on(world: World, contact: Contact) -> list[tuple[str, Part, Seen]]:
@@ -175,9 +185,7 @@ def part_owner(world: World, part: Part) -> str | None:
 
 def _won_by(world: World, part: Part) -> str | None:
     """Rule 9: the owner of its strongest contact that has one, as of that contact's first occurrence in the slice."""
-    contacts = contacts_by_strength(part.slice)
-    world.require(identifier(*contact) for contact, _ in contacts)
-    for contact, seen in contacts:
+    for contact, seen in telling_contacts(world, part):
         owner = contact_owner(world, contact, place(seen.first, part.device))
         if owner is not None:
             return owner
@@ -270,7 +278,7 @@ def _join(world: World, contact: Contact) -> tuple[Person | None, Collection[Con
                 if part_owner(world, part) is not None:
                     continue
                 parts[(part.visitor, part.slice.number)] = part
-                for each, seen in contacts_by_strength(part.slice):
+                for each, seen in telling_contacts(world, part):
                     at = place(seen.first, part.device)
                     joined[each] = min(at, joined.get(each, at))
                     if each not in seen_contacts:
@@ -289,8 +297,8 @@ def person_of_part(world: World, part: Part) -> Person:
     person: Person | None = None
     if owner is not None:
         person = person_of_user(world, owner)
-    elif part.slice.contacts:
-        person = person_of_contacts(world, contacts_by_strength(part.slice)[0][0])
+    elif contacts := telling_contacts(world, part):
+        person = person_of_contacts(world, contacts[0][0])
     return person or _nobody_else(world, part)
 
 
@@ -300,9 +308,9 @@ def _nobody_else(world: World, part: Part) -> Person:
     return Person(root, world.on_their_own(part.visitor, root), [], [])
 
 
-def is_its_own(part: Part) -> bool:
-    """Whether a slice names nobody, so that no other visitor's events can change whose it is."""
-    return part.slice.user is None and not part.slice.contacts
+def is_its_own(world: World, part: Part) -> bool:
+    """Whether nothing in a slice tells whose it is (rule 11)."""
+    return part.slice.user is None and not telling_contacts(world, part)
 
 
 def person_of_contact(world: World, contact: Contact) -> Person | None:

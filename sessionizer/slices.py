@@ -53,6 +53,8 @@ def fold(
                 label = label or said.label
         if stretch[-1][1].reset and change.record.slice is not None:
             change.record.slice.ended = True
+    for each_slice in (*change.slices.values(), *([change.record.slice] if change.record.slice is not None else [])):
+        guards.note_carried(change, each_slice)
     _refer_all(change, happenings)
     for each in happenings:
         for name in named(each.event):
@@ -88,12 +90,17 @@ def append(change: VisitorChange, happening: Happening, retracted: Set[str], pro
             if email is not None and slice_email(current) not in (None, email):
                 current.cut_by_email = True
                 _open_slice(change, happening, label=said.label or current.label, cut_by_email=True)
-    if change.record.slice is not None:
-        index(change, change.record.slice, happening, retracted)
+    part = change.record.slice
+    if part is None:
+        raise ValueError("no open slice")
+    index(change, part, happening, retracted)
     guards.note_user(change.record, said.user)
+    carries_more = guards.changes_carried(part, said)
     _add(change, happening, said)
-    if said.reset and change.record.slice is not None:
-        change.record.slice.ended = True
+    if carries_more:
+        guards.note_carried(change, part)
+    if said.reset:
+        part.ended = True
     _remember(change, happening)
     return True
 
@@ -278,12 +285,12 @@ def note_roots_of(change: VisitorChange, part: Slice) -> None:
 
 
 def roots_of(device: str | None, part: Slice) -> list[Root]:
-    """Every root this slice may give a profile, whoever else there is: its users, its contacts, else itself."""
+    """Every root this slice may give a profile, whoever else there is: its users; else its contacts and itself."""
     if part.user is not None:
         joined = [name for alias in part.aliases for name in (alias.user_id, alias.previous_id)]
         return [("user", name) for name in dict.fromkeys([part.user, *joined])]
     roots: list[Root] = [("contact", kind, value) for kind, values in part.contacts.items() for value in values]
-    return roots or [own_root(device, part)]
+    return [*roots, own_root(device, part)]
 
 
 def names_of(part: Slice) -> set[str]:

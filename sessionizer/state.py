@@ -266,6 +266,13 @@ class Before(msgspec.Struct, frozen=True):
     """The times (ms) of what was added before its last event."""
 
 
+class Carrying(msgspec.Struct, frozen=True):
+    """The contacts a slice carries, as identifiers, and the user it is of (rule 8)."""
+
+    user: str | None
+    contacts: frozenset[str]
+
+
 class VisitorChange(msgspec.Struct, kw_only=True):
     """What one batch did to one visitor: the new record, and the rows to keep beside it."""
 
@@ -283,6 +290,8 @@ class VisitorChange(msgspec.Struct, kw_only=True):
     """Sessions that became part of another."""
     index: dict[str, bool] = {}
     """identifier → proves; after a refold all of them, else those that may be new."""
+    carrying: dict[int, Carrying] = {}
+    """By slice number, open or closed; after a refold of all slices, else of those that carry something new."""
     roots: set[Root] = set()
     """Roots whose profile ids may have been handed out from now on."""
 

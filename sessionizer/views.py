@@ -185,6 +185,8 @@ class ContactView(Shown, frozen=True, kw_only=True):
     type: str
     value: str
     evidence: Evidence
+    guard: Evidence | None = None
+    """Set where implausibly many carry the contact, so that it tells of nobody (rule 17)."""
 
 
 class AliasView(Shown, frozen=True, kw_only=True):

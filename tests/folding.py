@@ -82,7 +82,9 @@ def as_bytes(found: Exports) -> dict[str, bytes]:
 def few_are_many(most: Most) -> Iterator[None]:
     """The mind with these thresholds for rule 17, so that short histories meet it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(guards, "MOST_USERS", most.users_of_device)
+        patch.setattr(guards, "MOST_USERS_OF_DEVICE", most.users_of_device)
+        patch.setattr(guards, "MOST_USERS_OF_CONTACT", most.users_of_contact)
+        patch.setattr(guards, "MOST_DEVICES_OF_CONTACT", most.devices_of_contact)
         yield
 
 

@@ -75,7 +75,7 @@ batches = st.sampled_from([(), (1,) * 16, (2,) * 8, (3,) * 5, (1, 6, 2, 3), (4, 
 
 def implausible() -> st.SearchStrategy[Most]:
     """Thresholds of rule 17 so low that a short history passes them."""
-    return st.integers(0, 2).map(lambda users: Most(users_of_device=users))
+    return st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 3)).map(lambda most: Most(*most))
 
 
 def retractions() -> st.SearchStrategy[Event]:

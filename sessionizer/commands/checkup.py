@@ -19,7 +19,7 @@ from collector.runtime.folder import DataFolder
 from collector.runtime.sqlite import FIRST_SAFE_VERSION, linked_version
 from collector.sources import Sources, SourcesInvalid, load
 from sessionizer.commands.folders import api_owner
-from sessionizer.commands.guarded import DEVICES_ADVICE, shared_devices
+from sessionizer.commands.guarded import CONTACTS_ADVICE, DEVICES_ADVICE, shared_contacts, shared_devices
 from sessionizer.commands.plan import Urls, path_of
 from sessionizer.commands.redrive import count_refused
 from sessionizer.store.opening import open_store
@@ -211,7 +211,7 @@ async def _mind(urls: Urls, end: int) -> AsyncIterator[Finding]:
             async with store.snapshot() as snapshot:
                 behind = end - snapshot.position
                 set_aside = await snapshot.quarantined()
-                devices = await shared_devices(snapshot)
+                guarded = await shared_devices(snapshot), await shared_contacts(snapshot)
                 waiting = (await snapshot.sizes())["waiting"]
         finally:
             await store.close()
@@ -237,11 +237,11 @@ async def _mind(urls: Urls, end: int) -> AsyncIterator[Finding]:
         says = f"the event at log position {position} is set aside: {reason}"
         advice = "Report it; after an upgrade `ariane replay` tries again."
         yield Finding(level="warning", subject="mind", says=says, advice=advice)
-    if devices is not None:
-        yield Finding(level="note", subject="guards", says=devices, advice=DEVICES_ADVICE)
-    else:
-        says = "no device is shared by implausibly many users"
-        yield Finding(level="ok", subject="guards", says=says)
+    for says_of, advice in zip(guarded, (DEVICES_ADVICE, CONTACTS_ADVICE), strict=True):
+        if says_of is not None:
+            yield Finding(level="note", subject="guards", says=says_of, advice=advice)
+    if guarded == (None, None):
+        yield Finding(level="ok", subject="guards", says="no device and no contact is shared by implausibly many")
 
 
 async def refused(folder: DataFolder, urls: Urls) -> AsyncIterator[Finding]:  # noqa: ARG001

@@ -22,6 +22,15 @@ class StoreUnavailable(Exception):
     """The store cannot be read or written now (disk full, I/O error, not there yet). Nothing was kept; try again."""
 
 
+class Crowd(NamedTuple):
+    """How many carry one contact."""
+
+    users: int
+    """Different users, in slices with a user."""
+    devices: int
+    """Different devices, in slices without one."""
+
+
 class Readable(Protocol):
     """What must be known to say who somebody is: of the store, or of the store as it was or would be.
 
@@ -47,6 +56,13 @@ class Readable(Protocol):
 
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         """identifier → the keys of all visitors that name it, sorted; an empty list when none does."""
+        ...
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        """identifier → how many carry it, none included; counting may stop at `users` users or `devices` devices.
+
+        What that costs does not grow with how many there are beyond.
+        """
         ...
 
     async def protected(self, identifiers: Collection[str]) -> set[str]:
@@ -143,6 +159,10 @@ class Snapshot(Readable, Protocol):
 
     async def shared_devices(self) -> list[str]:
         """The keys of all visitors whose record says `shared`."""
+        ...
+
+    async def crowded(self, users: int, devices: int) -> dict[str, Crowd]:
+        """identifier → how many carry it, in full, of the contacts that more than so many do. Looks through all."""
         ...
 
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:

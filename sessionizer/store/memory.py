@@ -8,6 +8,7 @@ from typing import TypeVar
 from collector.runtime.doorbell import Signal
 from sessionizer.facts import FactRow, pack, unpack, without
 from sessionizer.state import (
+    Carrying,
     Refs,
     Root,
     Session,
@@ -20,7 +21,7 @@ from sessionizer.state import (
     decode_visitor,
     encode,
 )
-from sessionizer.store import Commit, Conflict, Erasing
+from sessionizer.store import Commit, Conflict, Crowd, Erasing
 
 Row = TypeVar("Row", Slice, Session)
 
@@ -35,6 +36,7 @@ class _Kept:
         self.sessions: dict[int, bytes] = {}
         self.index: dict[str, bool] = {}
         self.due: int | None = None
+        self.carrying: dict[int, Carrying] = {}
 
 
 class MemoryStore:
@@ -132,6 +134,7 @@ class MemoryStore:
             kept.due = due
             self.visitors[change.key] = kept
         kept.record = encode(change.record)
+        kept.carrying |= change.carrying
         kept.chunks |= {number: encode(each) for number, each in change.chunks.items()}
         kept.slices |= {number: encode(each) for number, each in change.slices.items()}
         kept.sessions |= {number: encode(each) for number, each in change.sessions.items()}
@@ -186,6 +189,21 @@ class MemorySnapshot:
 
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         return {name: sorted(self._store.naming.get(name, ())) for name in identifiers}
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        full = {contact: self._crowd(contact) for contact in contacts}
+        return {name: Crowd(min(crowd.users, users), min(crowd.devices, devices)) for name, crowd in full.items()}
+
+    def _crowd(self, contact: str) -> Crowd:
+        carried = [
+            (key, each.user)
+            for key in self._store.naming.get(contact, ())
+            for each in self._store.visitors[key].carrying.values()
+            if contact in each.contacts
+        ]
+        return Crowd(
+            len({user for _, user in carried if user is not None}), len({key for key, user in carried if user is None})
+        )
 
     async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
         found = {
@@ -272,6 +290,10 @@ class MemorySnapshot:
 
     async def next_waiting(self, limit: int) -> list[str]:
         return sorted(self._store.waiting)[:limit]
+
+    async def crowded(self, users: int, devices: int) -> dict[str, Crowd]:
+        crowds = {name: self._crowd(name) for name in sorted(self._store.naming)}
+        return {name: crowd for name, crowd in crowds.items() if crowd.users > users or crowd.devices > devices}
 
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         return self._store.retraction_events.intersection(retractions)

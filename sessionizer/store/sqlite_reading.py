@@ -22,7 +22,7 @@ from sessionizer.state import (
     decode_slice,
     decode_visitor,
 )
-from sessionizer.store import StoreUnavailable
+from sessionizer.store import Crowd, StoreUnavailable
 
 HASH_BYTES = 8
 """Of a message id's hash, kept for each event in `arrivals`."""
@@ -94,6 +94,10 @@ class SqliteSnapshot:
             where identifier in (select value from json_each(?)) order by identifier, key"""
         found = _grouped(await self._rows(sql, _array(identifiers)), _same)
         return {name: found.get(name, []) for name in identifiers}
+
+    async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+        with wrapped_errors():
+            return await self._connection.run(_count_crowds, contacts, users, devices)
 
     async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:
         sql = """/* Snapshot.provers */
@@ -196,6 +200,13 @@ class SqliteSnapshot:
         )
         return [key for (key,) in await self._rows(sql)]
 
+    async def crowded(self, users: int, devices: int) -> dict[str, Crowd]:
+        sql = """/* Snapshot.crowded */
+            select contact, count(distinct user) as users,
+                count(distinct case when user is null then visitor end) as devices
+            from carrying indexed by carriers group by contact having users > ? or devices > ?"""
+        return {contact: Crowd(*counted) for contact, *counted in await self._rows(sql, users, devices)}
+
     async def known_retractions(self, retractions: Collection[str]) -> set[str]:
         sql = """/* Snapshot.known_retractions */
             select retraction from retraction_events where retraction in (select value from json_each(?))"""
@@ -237,6 +248,30 @@ def end(db: sqlite3.Connection) -> None:
 
 def _select(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
     return db.execute(sql, parameters).fetchall()
+
+
+def _count_crowds(db: sqlite3.Connection, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
+    def count(sql: str, contact: str, most: int) -> int:
+        counted: int = db.execute(sql, (contact, most)).fetchone()[0]
+        return counted
+
+    return {contact: Crowd(count(_USERS, contact, users), count(_DEVICES, contact, devices)) for contact in contacts}
+
+
+def _skipping(column: str, where: str) -> str:
+    """How many different values follow each other in the index, up to a number: one look a value, not one a row."""
+    following = f"select min({column}) from carrying indexed by carriers where contact = ?1 and {where}"  # noqa: S608
+    return f"""/* Snapshot.crowds */
+        with recursive found (value) as (
+            {following}
+            union all
+            select ({following} and {column} > found.value) from found where found.value is not null
+            limit ?2
+        ) select count(value) from found"""  # noqa: S608 - the names are ours
+
+
+_USERS = _skipping("user", "user is not null")
+_DEVICES = _skipping("visitor", "user is null")
 
 
 def _array(values: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from sessionizer.state import VisitorChange, encode
 from sessionizer.store import Carried, Commit, Conflict, Erasing
 from sessionizer.store.sqlite_reading import HASH_BYTES
 
-ROWS = ("chunks", "slices", "sessions", "naming")
+ROWS = ("chunks", "slices", "sessions", "naming", "carrying")
 """The tables with rows of a visitor's history."""
 
 _write_root = msgspec.json.Encoder().encode
@@ -206,7 +206,13 @@ def _note(db: sqlite3.Connection, name: str, value: int) -> None:
 
 def _has_rows(change: VisitorChange) -> bool:
     return bool(
-        change.refolded or change.chunks or change.slices or change.sessions or change.dropped_sessions or change.index
+        change.refolded
+        or change.chunks
+        or change.slices
+        or change.sessions
+        or change.dropped_sessions
+        or change.index
+        or change.carrying
     )
 
 
@@ -255,4 +261,14 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
             """/* ProfileStore.commit */ insert into naming (identifier, visitor, proves) values (?, ?, ?)
             on conflict (identifier, visitor) do update set proves = max(proves, excluded.proves)""",
             [(name, visitor, proves) for name, proves in change.index.items()],
+        )
+    if change.carrying:
+        db.executemany(
+            """/* ProfileStore.commit */
+            insert or replace into carrying (visitor, slice, contact, user) values (?, ?, ?, ?)""",
+            [
+                (visitor, number, contact, each.user)
+                for number, each in change.carrying.items()
+                for contact in sorted(each.contacts)
+            ],
         )

@@ -11,8 +11,8 @@ import pytest
 
 from collector.runtime.folder import Taken
 from sessionizer.facts import FactRow, SessionStarted
-from sessionizer.state import Key, Refs, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Commit, Conflict, Erasing, ProfileStore
+from sessionizer.state import Carrying, Key, Refs, Session, Slice, Visitor, VisitorChange
+from sessionizer.store import Commit, Conflict, Crowd, Erasing, ProfileStore
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 
@@ -184,6 +184,40 @@ async def test_shared_devices_are_found_as_long_as_they_are(store: ProfileStore)
         assert await snapshot.shared_devices() == ["dC"]
 
 
+async def test_who_carries_a_contact_is_counted_up_to_a_number(store: ProfileStore) -> None:
+    def carries(user: str | None, *contacts: str) -> Carrying:
+        return Carrying(user=user, contacts=frozenset(contacts))
+
+    changes = [
+        change(f"u{n}", carrying={0: carries(f"u{n}", "email:a"), 1: carries("all", "email:a")}) for n in range(4)
+    ]
+    changes += [change(f"d{n}", carrying={n: carries(None, "email:a", "phone:b") for n in range(2)}) for n in range(5)]
+    changes += [change("x", carrying={0: carries(None, "email:a")})]
+    for each in changes:
+        each.index = {name: False for carried in each.carrying.values() for name in carried.contacts}
+    await store.commit(commit(0, 1, *changes))
+    await store.commit(
+        commit(
+            1,
+            2,
+            change("x", carrying={0: carries("u0", "email:a", "card:c")}, index={"card:c": False}),
+            change("u3", refolded=True, carrying={7: carries("u3", "email:a")}, index={"email:a": False}),
+        )
+    )
+    names = ["email:a", "phone:b", "card:c", "email:none"]
+    async with store.snapshot() as snapshot:
+        assert await snapshot.crowds(names, 99, 99) == {
+            "email:a": Crowd(users=5, devices=5),
+            "phone:b": Crowd(users=0, devices=5),
+            "card:c": Crowd(users=1, devices=0),
+            "email:none": Crowd(users=0, devices=0),
+        }
+        assert await snapshot.crowds(names[:1], 3, 2) == {"email:a": Crowd(users=3, devices=2)}
+        assert await snapshot.crowded(4, 5) == {"email:a": Crowd(users=5, devices=5)}
+        assert (await snapshot.crowded(99, 4)).keys() == {"email:a", "phone:b"}
+        assert await snapshot.crowded(5, 5) == {}
+
+
 async def test_retractions_are_found_by_what_they_name_and_by_themselves(store: ProfileStore) -> None:
     first = [("m1", "r1", "a mistake", AT_8), ("m2", "r1", "a mistake", AT_8)]
     await store.commit(commit(0, 1, retracted=first, retraction_events=["default:r1"]))
@@ -257,7 +291,13 @@ async def test_who_is_put_off_waits_until_folded_again_given_up_or_erased(store:
         assert len(await snapshot.next_waiting(1)) == 1
         assert (await snapshot.sizes())["waiting"] == 2
     erasing = Erasing(
-        visitors=["dD"], profile_ids=set(), message_ids=set(), retraction_events=[], reasons={}, positions=set()
+        visitors=["dD"],
+        profile_ids=set(),
+        message_ids=set(),
+        retraction_events=[],
+        reasons={},
+        positions=set(),
+        facts=set(),
     )
     await store.commit(commit(2, 3, erasing=erasing))
     async with store.snapshot() as snapshot:

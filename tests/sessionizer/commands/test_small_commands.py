@@ -121,15 +121,20 @@ def test_doctor_says_what_to_do_and_fails_on_errors(tmp_path: Path) -> None:
     assert f"chmod 600 {tmp_path}/sources.toml" in ariane("doctor", "--data", tmp_path).out
 
 
-def test_doctor_names_the_devices_that_many_share(tmp_path: Path) -> None:
+def test_doctor_names_the_devices_and_contacts_that_many_share(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        people = [{"type": "identify", "anonymousId": "kiosk", "userId": f"u{nth}"} for nth in range(21)]
+        people = [
+            {"type": "identify", "anonymousId": "kiosk", "userId": f"u{nth}", "traits": {"email": "till@shop.example"}}
+            for nth in range(21)
+        ]
         after = server.post("/v1/batch", {"batch": people}).headers["Log-Position"]
         server.get("/v1/profiles", after)
         done = ariane("doctor", "--data", tmp_path)
     assert done.status == 0
     assert "1 device is shared by more than 20 users; the busiest: kiosk (21 users, 21 events)" in done.out
     assert "call reset() at logout" in done.out
+    assert "the heaviest: email:till@shop.example (21 users, 0 devices without one)" in done.out
+    assert "blocked_ids" in done.out
 
 
 def test_tail_without_a_server_says_what_to_do(tmp_path: Path) -> None:
