@@ -108,7 +108,7 @@ class Worker:
         if self._quietly_to is not None:
             records = [each for each in records if each.position <= self._quietly_to]
         if not records:
-            await self._fold_waiting(after)
+            await self._fold_waiting(after if self._quietly_to is None else None)
             await self._pass_erased(after)
             return await self._leave_no_trace(wait_s)
         records = _up_to_erasure(records)

@@ -277,7 +277,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         answer=Fact,
         media="application/x-ndjson",
-        problems=(400, 401, 503, 504),
+        problems=(400, 401, 429, 503, 504),
     ),
     Operation(
         path="/v1/export/{what}",
