@@ -32,6 +32,10 @@ from tests.happenings import (
 from tests.oracle import Most
 
 T = TypeVar("T")
+Moment = tuple[str, str]
+"""A time and a message id."""
+Speaker = tuple[str | None, str | None, Trust, str]
+"""A device, a user, how far they are believed, and a source."""
 
 BASE_MS = clock.from_text("2026-03-02T00:00:00Z")
 HALF_GAP_MS = 900_000
@@ -47,7 +51,7 @@ TIMES_MS = (
 )
 """Neighbours are often exactly the gap apart, one millisecond more, or at the same moment; some are months away."""
 
-times = st.sampled_from([clock.to_text(t) for t in TIMES_MS])
+MOMENTS = tuple(product(map(clock.to_text, TIMES_MS), MESSAGE_IDS))
 
 
 def histories(max_events: int = 16) -> st.SearchStrategy[list[Event]]:
@@ -59,14 +63,7 @@ def histories(max_events: int = 16) -> st.SearchStrategy[list[Event]]:
 
 def events() -> st.SearchStrategy[Event]:
     """One event, its words about identity apart from what happened."""
-    return st.builds(
-        _event,
-        _entries(HAPPENINGS),
-        st.sampled_from(MESSAGE_IDS),
-        times,
-        _entries(SPEAKERS),
-        _entries(GIVEN),
-    )
+    return st.tuples(_entries(HAPPENINGS), _entries(MOMENTS), _entries(SPEAKERS), _entries(GIVEN)).map(_event)
 
 
 batches = st.sampled_from([(), (1,) * 16, (2,) * 8, (3,) * 5, (1, 6, 2, 3), (4, 1, 1, 1, 5), (7, 1), (1, 2, 4, 6)])
@@ -80,7 +77,7 @@ def implausible() -> st.SearchStrategy[Most]:
 
 def retractions() -> st.SearchStrategy[Event]:
     """Of ids that exist, will exist, or never do."""
-    return st.builds(_retraction, _entries(RETRACTIONS), st.integers(0, 9), times)
+    return st.tuples(_entries(RETRACTIONS), _entries(MOMENTS)).map(_retraction)
 
 
 def _entries(catalogue: tuple[T, ...]) -> st.SearchStrategy[T]:
@@ -88,16 +85,10 @@ def _entries(catalogue: tuple[T, ...]) -> st.SearchStrategy[T]:
     return st.integers(0, len(catalogue) - 1).map(catalogue.__getitem__)
 
 
-def _event(
-    what: Fields,
-    message_id: str,
-    timestamp: str,
-    speaker: tuple[str | None, str | None, Trust, str],
-    given: Given,
-) -> Event:
-    device, user, trust, source = speaker
+def _event(picked: tuple[Fields, Moment, Speaker, Given]) -> Event:
+    what, (timestamp, message_id), (device, user, trust, source), given = picked
     if what["type"] == RETRACTION:
-        return _retraction(what, MESSAGE_IDS.index(message_id) % 10, timestamp)
+        return _retraction(picked[:2])
     if what["type"] == "alias":
         trust = Trust.SERVER if source == "default" else trust
         user = user or USERS[0]
@@ -120,10 +111,11 @@ def _event(
     )
 
 
-def _retraction(what: Fields, nth: int, timestamp: str) -> Event:
+def _retraction(picked: tuple[Fields, Moment]) -> Event:
+    what, (timestamp, message_id) = picked
     return Event(
         **what,
-        message_id=f"r{nth}",
+        message_id=f"r{MESSAGE_IDS.index(message_id) % 10}",
         timestamp=timestamp,
         received_at="",
         source="default",
