@@ -130,16 +130,16 @@ def torment(
         with _sending(server, urls, seed, rest_s) as senders:
             for fault in chance.sample(faults, len(faults)):
                 with shim.failing(fault.call, fault.error, fault.file):
-                    seen_s = _when(lambda: shim.hits > 0, PATIENCE_S)
+                    seen_s = when(lambda: shim.hits > 0, PATIENCE_S)
                     time.sleep(fault_s)
                     hits[fault] += shim.hits
                     until_s = time.monotonic()
                 if fault.stops_the_log and seen_s is not None:
                     windows.append((fault, seen_s, until_s))
-                taken_s = _when(lambda since=until_s: _taken_since(senders, since), WAIT_S)
+                taken_s = when(lambda since=until_s: taken_since(senders, since), WAIT_S)
                 back_s.append((taken_s or until_s + WAIT_S) - until_s)
             with shim.failing("sync", errno.EIO, "log.db-wal"):
-                _when(lambda: shim.hits > 2, PATIENCE_S)
+                when(lambda: shim.hits > 2, PATIENCE_S)
                 server.stop(signal.SIGKILL)
                 urls.append(servers.enter_context(serving(disk / "data")).url)
     told = [each for sender in senders for each in sender.told]
@@ -178,7 +178,7 @@ def _sending(server: Server, urls: list[str], seed: int, rest_s: float) -> Itera
             sending.result(WAIT_S)
 
 
-def _when(happened: Callable[[], bool], timeout_s: float) -> float | None:
+def when(happened: Callable[[], bool], timeout_s: float) -> float | None:
     """When it had happened, by `time.monotonic`; None when it did not in time."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
@@ -188,13 +188,14 @@ def _when(happened: Callable[[], bool], timeout_s: float) -> float | None:
     return None
 
 
-def _taken_since(senders: list[WatchedSender], since_s: float) -> bool:
+def taken_since(senders: Sequence[WatchedSender], since_s: float) -> bool:
+    """Whether any of them was answered 200 to a request that began later than that."""
     last = [each.told[-1] for each in senders if each.told]
     return any(each.began_s > since_s and each.answer.status == 200 for each in last)
 
 
 def _lies(told: list[Told], windows: list[tuple[Fault, float, float]]) -> list[str]:
-    lies = [f"503 without Retry-After: {each}" for each in told if _says_no_time(each.answer)]
+    lies = [f"503 without Retry-After: {each}" for each in told if says_no_time(each.answer)]
     for fault, since_s, until_s in windows:
         lies += [
             f"200 in spite of {fault}"
@@ -204,7 +205,8 @@ def _lies(told: list[Told], windows: list[tuple[Fault, float, float]]) -> list[s
     return lies
 
 
-def _says_no_time(answer: Answer) -> bool:
+def says_no_time(answer: Answer) -> bool:
+    """Whether an answer of 503 leaves its sender in the dark."""
     return answer.status == 503 and not answer.headers.get("Retry-After", "").isdigit()
 
 

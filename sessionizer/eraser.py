@@ -115,6 +115,7 @@ class Eraser:
     async def erase(self, who: Who) -> Done | None:
         """Erase the person; None when nobody is called that. Raises NotFinished, LogUnavailable, StoreUnavailable."""
         async with self._one_at_a_time:
+            await self._log.make_room()
             if not await self._people.wait_for(await self._log.end(), self._mind_wait_s):
                 raise NotFinished(None)
             now_ms = self._now_ms()
@@ -159,6 +160,7 @@ class Eraser:
         while self._unfinished:
             try:
                 async with self._one_at_a_time:
+                    await self._log.make_room()
                     await self._finish(self._mind_wait_s, None)
             except (NotFinished, LogUnavailable) as error:
                 _log.info("an erasure is not finished yet: %s", error)

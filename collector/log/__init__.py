@@ -80,6 +80,14 @@ class EventLog(Protocol):
         """The same, and the last of them is found again by `marked` without reading the log through."""
         ...
 
+    async def make_room(self) -> None:
+        """On a full disk, give up what is kept back there, for an erasure that is about to begin.
+
+        A log that refuses appends for want of room goes on doing so until there is room for that again, and more;
+        `append_marked` and `erase` it tries all the same. Raises LogUnavailable.
+        """
+        ...
+
     async def marked(self, after: int = 0) -> list[Stored]:
         """The marked records after a position, in order. Raises CorruptRecord."""
         ...

@@ -42,6 +42,9 @@ class MemoryLog:
         self._marked.append(end)
         return end
 
+    async def make_room(self) -> None:
+        """Memory has all the room there is."""
+
     async def marked(self, after: int = 0) -> list[Stored]:
         return await self.fetch([each for each in self._marked if each > after])
 

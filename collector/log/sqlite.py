@@ -20,6 +20,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from collector.log import CorruptRecord, LogUnavailable, Record, Standing, Stored, Tally, sqlite_books
 from collector.log.packing import Packer, Unpacker, Unreadable, keep_dictionary, shipped
+from collector.log.reserve import Reserve
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
 from collector.runtime.sqlite import (
@@ -49,8 +50,11 @@ Measured at 50 records of 900 bytes a commit, the 99th percentile and the longes
 HEADROOM_BYTES = 64 * 1024 * 1024
 """Free space before a log that has failed takes records again. On a full disk a small write may well succeed right
 after a large one has failed; without this gap the log would answer yes and no in turns."""
+RESERVE_BYTES = 32 * 1024 * 1024
+"""Kept back for erasures. One needs about what `store.db` and `refused.db` take; with less it is finished later."""
 FIRST_RETRY_S = 0.25
-LAST_RETRY_S = 10.0
+LAST_RETRY_S = 2.0
+"""A look at a disk that is still full costs next to nothing, and senders wait for it."""
 
 _INSERT = "/* SqliteLog.append */ insert into records (position, body, crc) values (?, ?, ?)"
 _READ = (
@@ -109,6 +113,7 @@ class SqliteLog:
         bell: Signal,
         ringer: Ringer | None,
         headroom_bytes: int,
+        reserve: Reserve,
     ) -> None:
         self._path = path
         self._reading = reading
@@ -120,6 +125,7 @@ class SqliteLog:
         self._headroom_bytes = headroom_bytes
         self._packer = Packer(shipped())
         self._unpacker = Unpacker()
+        self._reserve = reserve
         self._waiting: list[_Append] = []
         self._committer: asyncio.Task[None] | None = None
         self._trouble: str | None = None
@@ -128,7 +134,13 @@ class SqliteLog:
 
     @classmethod
     async def open(
-        cls, path: Path, *, writer: bool, run_dir: Path | None = None, headroom_bytes: int = HEADROOM_BYTES
+        cls,
+        path: Path,
+        *,
+        writer: bool,
+        run_dir: Path | None = None,
+        headroom_bytes: int = HEADROOM_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
     ) -> Self:
         """Open a log; a writer makes it when there is none.
 
@@ -137,18 +149,19 @@ class SqliteLog:
         used; for a reader also when there is none, or its writer has yet to bring it up to date.
         """
         try:
-            return await cls._open(path, writer, run_dir, headroom_bytes)
+            reserve = Reserve(path.with_name(f"{path.name}.reserve"), reserve_bytes)
+            return await cls._open(path, writer, run_dir, headroom_bytes, reserve)
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"the log at {path} cannot be opened: {error}") from error
 
     @classmethod
-    async def _open(cls, path: Path, writer: bool, run_dir: Path | None, headroom_bytes: int) -> Self:
+    async def _open(cls, path: Path, writer: bool, run_dir: Path | None, headroom_bytes: int, reserve: Reserve) -> Self:
         async with contextlib.AsyncExitStack() as undo:
             if not writer:
                 reading = await _open_reader(path, undo)
                 bell = Signal() if run_dir is None else undo.enter_context(Doorbell(run_dir, TOPIC))
                 undo.pop_all()
-                return cls(path, reading, None, None, 0, bell, None, headroom_bytes)
+                return cls(path, reading, None, None, 0, bell, None, headroom_bytes, reserve)
             lock = undo.enter_context(Lock.beside(path))
             writing = await connect(
                 path, writer=True, synchronous="full", page_bytes=PAGE_BYTES, checkpoint_pages=CHECKPOINT_PAGES
@@ -158,9 +171,10 @@ class SqliteLog:
             await writing.run(keep_dictionary, shipped())
             end = await writing.run(_end)
             reading = await _open_reader(path, undo)
+            reserve.keep(_free_bytes(path), headroom_bytes)
             undo.pop_all()
             ringer = None if run_dir is None else Ringer(run_dir, TOPIC)
-            return cls(path, reading, writing, lock, end, Signal(), ringer, headroom_bytes)
+            return cls(path, reading, writing, lock, end, Signal(), ringer, headroom_bytes, reserve)
 
     # ---- appending
 
@@ -173,7 +187,7 @@ class SqliteLog:
     async def _append(self, records: Sequence[Record], tally: Tally | None, *, marked: bool) -> int:
         if self._closed or self._writing is None:
             raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
-        if self._trouble is not None:
+        if self._trouble is not None and not marked:
             raise LogUnavailable(self._trouble)
         if not records and tally is None:
             return self._end
@@ -226,11 +240,21 @@ class SqliteLog:
         try:
             count = await self._writing.run(_erase, json.dumps(list(positions)))
             clean = await self._writing.run(leave_no_trace)
-        except sqlite3.Error as error:
+            self._reserve.keep(_free_bytes(self._path), self._headroom_bytes)
+        except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"the log cannot be erased from: {error}") from error
         if not clean:
             raise LogUnavailable("somebody is reading an older state of the log; traces stay until they are done")
         return count
+
+    async def make_room(self) -> None:
+        if self._closed or self._writing is None:
+            raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
+        try:
+            if self._trouble is not None or _free_bytes(self._path) < self._reserve.size_bytes:
+                _log.warning("reserve given up for an erasure", extra={"bytes": self._reserve.give_up()})
+        except OSError as error:
+            raise LogUnavailable(f"what was kept back on the disk cannot be freed: {error}") from error
 
     async def marked(self, after: int = 0) -> list[Stored]:
         return await self._read(_select, self._unpacker, _MARKED, (after,))
@@ -242,7 +266,7 @@ class SqliteLog:
         self._trouble = f"the log cannot be written: {error}"
         _log.error("log stopped", extra={"error": str(error), "sqlite_error": getattr(error, "sqlite_errorname", None)})
         self._refuse_waiting(self._trouble)
-        if not self._closed:
+        if not self._closed and (self._recovery is None or self._recovery.done()):
             self._recovery = asyncio.create_task(self._recover(writing), name="log recovery")
 
     async def _recover(self, writing: Connection) -> None:
@@ -252,7 +276,8 @@ class SqliteLog:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LAST_RETRY_S)
             try:
-                if _free_bytes(self._path) >= self._headroom_bytes:
+                if _free_bytes(self._path) >= self._headroom_bytes + self._reserve.given_up_bytes:
+                    self._reserve.keep(_free_bytes(self._path), self._headroom_bytes)
                     await writing.run(_probe)
                     self._end = await writing.run(_end)  # a commit that was reported as failed may have landed
                     self._trouble = None

@@ -209,6 +209,13 @@ async def test_what_is_erased_is_read_no_more_and_its_position_stays_taken(log: 
     assert await log.append([Record("", b"four")]) > third
 
 
+async def test_making_room_changes_nothing_that_is_read(log: EventLog) -> None:
+    await log.append(records("a"))
+    await log.make_room()
+    assert bodies(await log.read(0, after=0, limit=10)) == ["a"]
+    assert await log.append(records("b")) == 2
+
+
 async def test_marked_records_are_found_again(log: EventLog) -> None:
     await log.append([Record("", b"one")])
     first = await log.append_marked([Record("", b"two"), Record("", b"three")])

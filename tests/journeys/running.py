@@ -55,7 +55,7 @@ class Stack:
     ) -> Answer:
         """POST JSON (or bytes as they are) with a key, by its name in `ariane keys`, or none."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.ask("POST", path, data, {**JSON_HEADERS, **self._authorization(key), **(headers or {})})
+        return self.ask("POST", path, data, {**JSON_HEADERS, **self.authorization(key), **(headers or {})})
 
     def send(self, *messages: Message, key: str = "write_key") -> None:
         """Send messages (each with its `type`) in one batch; every one must be accepted."""
@@ -70,7 +70,7 @@ class Stack:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET with the API key, once everything sent is folded in."""
         after = {"After-Position": self.written} if self.written else {}
-        return self.ask("GET", path, headers={**self._authorization("api_key"), **after, **(headers or {})})
+        return self.ask("GET", path, headers={**self.authorization("api_key"), **after, **(headers or {})})
 
     def profile(self, who: str) -> Row:
         """The profile of `type:value`."""
@@ -105,7 +105,8 @@ class Stack:
         row: Row = answer.json()
         return row
 
-    def _authorization(self, key: str | None) -> dict[str, str]:
+    def authorization(self, key: str | None) -> dict[str, str]:
+        """The header that gives a key, by its name in `ariane keys`; none for None."""
         if key is None:
             return {}
         return {"Authorization": "Basic " + base64.b64encode(f"{self.keys[key]}:".encode()).decode()}

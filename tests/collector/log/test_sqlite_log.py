@@ -323,6 +323,45 @@ async def test_a_full_disk_stops_appends_until_there_is_room_again(small_disk: P
     await log.close()
 
 
+async def test_on_a_full_disk_what_was_kept_back_serves_erasures_alone(small_disk: Path) -> None:
+    log = await SqliteLog.open(small_disk / "log.db", writer=True, headroom_bytes=100_000, reserve_bytes=600_000)
+    reserve = small_disk / "log.db.reserve"
+    assert reserve.stat().st_blocks * 512 >= 600_000
+    first = await log.append([record("secret")])
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(LogUnavailable):
+        await log.append([record("x" * 200_000)])
+    with pytest.raises(LogUnavailable):
+        await log.append_marked([record("x" * 200_000)])
+
+    await log.make_room()
+    assert await log.append_marked([record("erase the first")]) == first + 1
+    assert await log.erase([first]) == 1
+    assert b"secret" not in (small_disk / "log.db").read_bytes()
+    await asyncio.sleep(0.6)  # long enough for a probe
+    with pytest.raises(LogUnavailable):
+        await log.append([record("small")])
+    assert not reserve.exists()
+
+    ballast.unlink()
+    async with asyncio.timeout(15):
+        while not await log.healthy():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert await bodies(log) == ["erase the first"]
+    assert reserve.stat().st_blocks * 512 >= 600_000
+    await log.close()
+
+
+async def test_a_disk_with_room_keeps_its_reserve_through_an_erasure(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log.db", writer=True, headroom_bytes=0, reserve_bytes=500_000)
+    await log.make_room()
+    assert (tmp_path / "log.db.reserve").stat().st_size == 500_000
+    await log.close()
+
+
 async def test_all_who_share_a_failed_commit_are_told(small_disk: Path) -> None:
     log = await SqliteLog.open(small_disk / "log.db", writer=True)
     answers = await asyncio.gather(
