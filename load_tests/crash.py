@@ -64,17 +64,18 @@ def history(name: str, chance: random.Random, identity_secret: str) -> Iterator[
         messages = []
         for _ in range(chance.choice((1, 1, 5, 20, 60))):
             nth += 1
-            messages.append(_message(f"{name}{nth:07}", chance, nth, key, identity_secret))
+            messages.append(message(f"{name}{nth:07}", chance, nth, key, identity_secret))
         yield Batch("/v1/batch", key, {"batch": messages}, [each["messageId"] for each in messages])
         if chance.random() < 0.05:
             undone = [f"{name}{chance.randint(1, nth):07}" for _ in range(3)]
             yield Batch("/v1/identity/retractions", "api_key", {"message_ids": undone, "reason": "a mistake"}, [])
 
 
-def _message(message_id: str, chance: random.Random, nth: int, key: str, secret: str) -> Message:
+def message(message_id: str, chance: random.Random, nth: int, key: str, secret: str) -> Message:
+    """The nth message of a history, sent with the key of that name; `secret` signs its proof, if it has one."""
     late_s = chance.choice((0, 0, 0, 0, chance.randint(0, 20_000)))
     visitor = nth // 30 + chance.randint(0, 15)
-    message: Message = {
+    made: Message = {
         "type": "page",
         "messageId": message_id,
         "timestamp": clock.to_text(BASE_MS + (nth * 10 - late_s) * 1000),
@@ -86,24 +87,24 @@ def _message(message_id: str, chance: random.Random, nth: int, key: str, secret:
     email = f"{user}@example.com"
     match chance.randint(0, 13):
         case 0:
-            message |= {"type": "identify", "userId": user, "traits": {"email": email, "visits": nth}}
+            made |= {"type": "identify", "userId": user, "traits": {"email": email, "visits": nth}}
         case 1:
-            message |= {"type": "identify", "traits": {"email": f"news{visitor // 3}@example.com"}}
+            made |= {"type": "identify", "traits": {"email": f"news{visitor // 3}@example.com"}}
         case 2:
-            message |= {"type": "track", "event": "Order Completed"}
-            message["properties"] = {"order_id": f"o-{message_id}", "total": f"{nth % 100}.50", "currency": "EUR"}
+            made |= {"type": "track", "event": "Order Completed"}
+            made["properties"] = {"order_id": f"o-{message_id}", "total": f"{nth % 100}.50", "currency": "EUR"}
         case 3:
-            message |= {"type": "track", "event": "Product Added"}
-            message["properties"] = {"product_id": f"p{nth % 9}", "quantity": 1, "price": 5}
+            made |= {"type": "track", "event": "Product Added"}
+            made["properties"] = {"product_id": f"p{nth % 9}", "quantity": 1, "price": 5}
         case 4:
-            message |= {"type": "track", "event": "Logged Out"}
+            made |= {"type": "track", "event": "Logged Out"}
         case 5 if key == "server_key":
-            message |= {"type": "alias", "userId": user, "previousId": f"u{visitor // 2 + 1}"}
+            made |= {"type": "alias", "userId": user, "previousId": f"u{visitor // 2 + 1}"}
         case 6 if key == "write_key" and visitor % 10 == 0:
-            claims = {"sub": user, "anon": message["anonymousId"], "exp": clock.now_ms() // 1000 + 86_400}
-            message |= {"type": "identify", "userId": user}
-            message["context"]["identityProof"] = jwt.encode(claims, secret, algorithm="HS256")
-    return message
+            claims = {"sub": user, "anon": made["anonymousId"], "exp": clock.now_ms() // 1000 + 86_400}
+            made |= {"type": "identify", "userId": user}
+            made["context"]["identityProof"] = jwt.encode(claims, secret, algorithm="HS256")
+    return made
 
 
 class Sender:

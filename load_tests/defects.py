@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 LOG = "collector/log/sqlite.py"
+SQLITE_LOG_TESTS = "tests/collector/log/test_sqlite_log.py"
+LOG_CONTRACT = "tests/contracts/test_event_log.py"
+POWER = "tests/journeys/test_power.py"
 
 
 class Defect(NamedTuple):
@@ -17,10 +20,228 @@ class Defect(NamedTuple):
 
 
 DEFECTS = (
+    # What an answer of 200 is worth
+    Defect(
+        "acknowledge before the commit",
+        LOG,
+        (("        return await mine.answer\n", "        return self._end + len(rows)\n"),),
+        f"{POWER}::test_an_answer_goes_out_only_after_a_sync_that_covers_its_event",
+    ),
     Defect(
         "synchronous normal",
         LOG,
         (('synchronous="full"', 'synchronous="normal"'),),
-        "tests/collector/log/test_sqlite_log.py::test_commits_are_synced_and_shared",
+        f"{POWER}::test_no_power_cut_takes_what_was_acknowledged",
+    ),
+    Defect(
+        "synchronous off in the pragma, full in the call",
+        "collector/runtime/sqlite.py",
+        (('f"synchronous = {synchronous}"', 'f"synchronous = {synchronous}".replace("full", "off")'),),
+        f"{POWER}::test_an_answer_goes_out_only_after_a_sync_that_covers_its_event",
+    ),
+    Defect(
+        "the data folder's name is not synced",
+        "collector/runtime/folder.py",
+        (
+            (
+                "            sync_names((fresh[-1] if fresh else self.root).absolute().parent)\n",
+                "            pass\n",
+            ),
+        ),
+        f"{POWER}::test_no_power_cut_takes_what_was_acknowledged",
+    ),
+    Defect(
+        "a failed commit is acknowledged",
+        LOG,
+        (
+            (
+                "            self._stop_appending(writing, error)\n",
+                (
+                    "            self._stop_appending(writing, error)\n"
+                    "            for each in group:\n"
+                    "                if not each.answer.done():\n"
+                    "                    each.answer.set_result(self._end)\n"
+                ),
+            ),
+        ),
+        f"{POWER}::test_a_disk_that_fails_makes_no_answer_a_lie",
+    ),
+    Defect(
+        "no shield: the first sender's task does the commit",
+        LOG,
+        (
+            (
+                'self._committer = asyncio.create_task(self._commit_in_groups(self._writing), name="log group commit")',
+                "self._committer = asyncio.current_task()\n            await self._commit_in_groups(self._writing)",
+            ),
+        ),
+        f"{LOG_CONTRACT}::test_a_cancelled_append_harms_nobody_else",
+    ),
+    Defect(
+        "half a batch kept",
+        LOG,
+        (
+            (
+                "    with transaction(db):\n        db.executemany(_INSERT,",
+                "    with contextlib.nullcontext():\n        db.executemany(_INSERT,",
+            ),
+        ),
+        f"{SQLITE_LOG_TESTS}::test_all_who_share_a_failed_commit_are_told",
+    ),
+    Defect(
+        "an answer that names another position",
+        LOG,
+        (
+            (
+                "writing.run(_insert, self._end + 1, group)",
+                "writing.run(_insert, self._end + 1 + len(group) % 2, group)",
+            ),
+        ),
+        f"{LOG_CONTRACT}::test_append_answers_with_the_position_of_its_last_record",
+    ),
+    Defect(
+        "an erased record's position is given again",
+        LOG,
+        (
+            (
+                "select coalesce(max(position), 0) from records",
+                "select coalesce(max(position), 0) from records where crc >= 0",
+            ),
+        ),
+        f"{SQLITE_LOG_TESTS}::test_an_erased_last_record_keeps_its_position_over_a_restart",
+    ),
+    # What is on the disk
+    Defect(
+        "no checksum check",
+        LOG,
+        (("        if crc32(body) != crc:\n", "        if crc32(body) != crc and not body:\n"),),
+        f"{SQLITE_LOG_TESTS}::test_a_record_whose_bytes_changed_is_never_served",
+    ),
+    Defect(
+        "two writers of one log",
+        "collector/runtime/folder.py",
+        (("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),),
+        f"{SQLITE_LOG_TESTS}::test_two_writers_of_one_log_are_refused",
+    ),
+    Defect(
+        "a full disk: no latch, yes and no in turns",
+        LOG,
+        (
+            (
+                "        if self._trouble is not None and not marked:\n",
+                "        if self._trouble == '' and not marked:\n",
+            ),
+        ),
+        f"{SQLITE_LOG_TESTS}::test_a_full_disk_stops_appends_until_there_is_room_again",
+    ),
+    Defect(
+        "a full disk: no headroom before it takes events again",
+        LOG,
+        ((">= self._headroom_bytes + self._reserve.given_up_bytes", ">= 0"),),
+        f"{SQLITE_LOG_TESTS}::test_a_full_disk_stops_appends_until_there_is_room_again",
+    ),
+    Defect(
+        "a full disk: shut for ever",
+        LOG,
+        (("                    self._trouble = None\n", "                    pass\n"),),
+        "tests/journeys/test_full_disk.py",
+    ),
+    Defect(
+        "a full disk: nothing kept back for erasures",
+        "collector/log/reserve.py",
+        (("        self._path.unlink(missing_ok=True)\n", ""),),
+        "tests/journeys/test_full_disk.py",
+    ),
+    Defect(
+        "a full disk: events eat what was kept back",
+        LOG,
+        (("self._headroom_bytes + self._reserve.given_up_bytes", "self._headroom_bytes"),),
+        f"{SQLITE_LOG_TESTS}::test_on_a_full_disk_what_was_kept_back_serves_erasures_alone",
+    ),
+    Defect(
+        "503 that does not say when to come again",
+        "collector/pipeline.py",
+        (
+            (
+                'Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again", edge.settings.retry_after_s',
+                'Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again"',
+            ),
+        ),
+        "tests/collector/test_ingest.py::test_a_full_log_is_503_and_nothing_is_acknowledged",
+    ),
+    # Exactly one effect
+    Defect(
+        "position outside the transaction",
+        "sessionizer/store/sqlite_writing.py",
+        (
+            (
+                "def keep(db: sqlite3.Connection, commit: Commit) -> None:\n    with transaction(db):\n",
+                (
+                    "def keep(db: sqlite3.Connection, commit: Commit) -> None:\n"
+                    "    _keep_rest(db, commit)\n"
+                    "    db.execute(\"update books set value = ? where name = 'position'\", (commit.position,))\n\n\n"
+                    "def _keep_rest(db: sqlite3.Connection, commit: Commit) -> None:\n    with transaction(db):\n"
+                ),
+            ),
+            ("            (commit.position, commit.expected),\n", "            (commit.expected, commit.expected),\n"),
+        ),
+        "tests/contracts/test_profile_store.py::test_in_a_file_a_commit_that_breaks_off_anywhere_keeps_nothing",
+    ),
+    Defect(
+        "dedupe window of a day",
+        "sessionizer/pipeline.py",
+        (
+            (
+                "        had = [*known.chunks.get(key, ()), record.tail] if record is not None else []\n",
+                (
+                    "        had = [*known.chunks.get(key, ()), record.tail] if record is not None else []\n"
+                    "        if record is not None and record.slice is not None:\n"
+                    "            had = [each for each in had if each.times[-1] > record.slice.last[0] - 86_400_000]\n"
+                ),
+            ),
+        ),
+        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+    ),
+    Defect(
+        "dedupe within one batch only",
+        "sessionizer/pipeline.py",
+        (
+            (
+                "if each.id in new or (_holds(had, each.id) if all_ids is None else each.id in all_ids):",
+                "if each.id in new:",
+            ),
+        ),
+        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+    ),
+    Defect(
+        "a duplicate's position is dropped",
+        "sessionizer/worker.py",
+        (
+            (
+                '        commit.counted = {\n            "stored": stored,',
+                (
+                    "        commit.position = max((at for at, _ in commit.arrivals), default=commit.expected)\n"
+                    '        commit.counted = {\n            "stored": stored,'
+                ),
+            ),
+        ),
+        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+    ),
+    Defect(
+        "a poison event stops the queue",
+        "sessionizer/worker.py",
+        (
+            (
+                "            await self._one_by_one(after, records[0].position, error)\n        return len(records)",
+                "            raise StoreUnavailable('poison') from error\n        return len(records)",
+            ),
+        ),
+        "tests/sessionizer/test_worker.py::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
+    ),
+    Defect(
+        "a poison event vanishes without a reason",
+        "sessionizer/worker.py",
+        (("        commit.quarantined.append((first, ", "        print((first, "),),
+        "tests/sessionizer/test_worker.py::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
     ),
 )

@@ -3,8 +3,8 @@
     python load_tests/synced.py --requests 100000
 
 `strace` shows every write and sync of the edge in the order in which they began and ended. An event is durable once a
-sync of the log's WAL has ended well that began after the event's bytes were written to it. The first bytes of an answer
-of 200 must go to their socket later than that. Every answer is looked at; none may be missing.
+sync of the log's WAL has ended well that began after a page with its record was written to it, byte for byte. The first
+bytes of an answer of 200 must go to their socket later than that. Every answer is looked at; none may be missing.
 """
 
 import argparse
@@ -12,11 +12,12 @@ import asyncio
 import base64
 import re
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,9 +26,6 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from collector.event import from_record
-from collector.log.opening import open_log
-from collector.runtime.folder import DataFolder
 from load_tests.shim import Missing
 from tests.running_ariane import ROOT, serving
 
@@ -40,8 +38,10 @@ END_TIMEOUT_S = 30.0
 _CALL = re.compile(
     r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\(\d+<(?P<file>[^>]*)>)(?P<rest>.*)"
 )
-_MESSAGE = re.compile(r"traced-\d{7}")
-_ANSWER = re.compile(r"HTTP/1\.1 200 .*?Log-Position: (\d+)\\r")
+_STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
+_ANSWER = re.compile(rb"HTTP/1\.1 200 .*?Log-Position: (\d+)\r", re.DOTALL)
+_LEAF = 0x0D
+"""The first byte of a page that holds rows (https://sqlite.org/fileformat2.html, section 1.6)."""
 _RETURNED = re.compile(r" = (-?\d+)[^=]*$")
 
 
@@ -50,7 +50,7 @@ def strace(output: Path) -> list[str]:
     program = shutil.which("strace")
     if program is None:
         raise Missing("strace is needed to see system calls: apt-get install strace")
-    shown = ("-y", "-s", str(LONGEST_SHOWN), "-e", f"trace={TRACED}", "-o", str(output))
+    shown = ("-y", "-xx", "-s", str(LONGEST_SHOWN), "-e", f"trace={TRACED}", "-o", str(output))
     return [program, "-D", "-f", "--seccomp-bpf", *shown]  # -D: the process we start and stop is the server itself
 
 
@@ -78,10 +78,42 @@ def steps(trace: Path) -> Iterator[Step]:
                 beginning = begun.pop(found["pid"])
                 yield beginning._replace(begins=False, ends=True, returned=_returned(line))
             elif line.rstrip().endswith("<unfinished ...>"):
-                begun[found["pid"]] = step = Step(True, False, found["name"], found["file"], found["rest"], None)
+                begun[found["pid"]] = step = Step(
+                    True, False, found["name"], _plain(found["file"]).decode(), found["rest"], None
+                )
                 yield step
             else:
-                yield Step(True, True, found["name"], found["file"], found["rest"], _returned(line))
+                yield Step(True, True, found["name"], _plain(found["file"]).decode(), found["rest"], _returned(line))
+
+
+def _bytes(step: Step) -> bytes:
+    """What the call was given to write."""
+    return b"".join(map(_plain, _STRING.findall(step.shown)))
+
+
+def _plain(shown: str) -> bytes:
+    """Undo strace's `-xx`."""
+    return bytes.fromhex(shown.replace("\\x", ""))
+
+
+def rowids(page: bytes) -> Iterator[int]:
+    """The row ids in a page of rows; none of another page."""
+    if len(page) < 512 or page[0] != _LEAF:
+        return
+    for nth in range(int.from_bytes(page[3:5], "big")):
+        at = int.from_bytes(page[8 + 2 * nth : 10 + 2 * nth], "big")
+        _size, at = _varint(page, at)
+        yield _varint(page, at)[0]
+
+
+def _varint(page: bytes, at: int) -> tuple[int, int]:
+    """A number of up to eight bytes, seven bits in each, and where the next begins."""
+    value = 0
+    while True:
+        value = value << 7 | page[at] & 0x7F
+        at += 1
+        if not page[at - 1] & 0x80:
+            return value, at
 
 
 def _returned(line: str) -> int | None:
@@ -92,23 +124,24 @@ def _returned(line: str) -> int | None:
 class Seen(NamedTuple):
     """What a trace shows."""
 
-    durable_at: dict[str, int]
-    """message id → the step at which a sync that covers it had ended."""
+    durable_at: dict[int, int]
+    """log position → the step at which a sync that covers it had ended."""
     answered_at: dict[int, int]
     """log position → the step at which its answer of 200 began to go out."""
     syncs: int
 
 
-def look(trace: Path) -> Seen:
-    """Read a trace through."""
+def look(trace: Path, stored: Mapping[int, bytes]) -> Seen:
+    """Read a trace through; `stored` is what the log holds at which position."""
     seen = Seen({}, {}, 0)
-    written: set[str] = set()
-    covered: set[str] = set()
+    written: set[int] = set()
+    covered: set[int] = set()
     syncs = 0
     for number, step in enumerate(steps(trace)):
         wal = step.file.endswith("log.db-wal")
         if wal and step.name.startswith("pwrite") and step.ends and (step.returned or 0) > 0:
-            written.update(_MESSAGE.findall(step.shown))
+            page = _bytes(step)
+            written.update(each for each in rowids(page) if each in stored and stored[each] in page)
         elif wal and step.name in ("fdatasync", "fsync"):
             if step.begins:
                 covered, written = written, set()
@@ -116,7 +149,7 @@ def look(trace: Path) -> Seen:
                 syncs += 1
                 for each in covered:
                     seen.durable_at.setdefault(each, number)
-        elif step.begins and (answer := _ANSWER.search(step.shown)):
+        elif step.begins and "socket" in step.file and (answer := _ANSWER.match(_bytes(step))):
             seen.answered_at.setdefault(int(answer[1]), number)
     return seen._replace(syncs=syncs)
 
@@ -144,10 +177,9 @@ def measure(scratch: Path, requests: int, root: Path = ROOT) -> Result:
     with serving(data, "--roles", "edge", under=strace(trace), root=root) as server:
         asyncio.run(_send(server.url, server.keys["write_key"], requests))
     _wait_for_end(trace)
-    seen = look(trace)
-    names = asyncio.run(_names(DataFolder(data)))
+    seen = look(trace, _stored(data / "log.db"))
     untrue = sum(
-        seen.durable_at.get(names[position], sys.maxsize) > answered for position, answered in seen.answered_at.items()
+        seen.durable_at.get(position, sys.maxsize) > answered for position, answered in seen.answered_at.items()
     )
     return Result(len(seen.answered_at), seen.syncs, untrue, requests - len(seen.answered_at))
 
@@ -160,13 +192,10 @@ def _wait_for_end(trace: Path) -> None:
         time.sleep(0.05)
 
 
-async def _names(folder: DataFolder) -> dict[int, str]:
-    """log position → message id."""
-    log = await open_log(f"sqlite:{folder.log}", writer=False)
-    try:
-        return {each.position: from_record(each.body).message_id for each in await log.read(0, 0, sys.maxsize)}
-    finally:
-        await log.close()
+def _stored(path: Path) -> dict[int, bytes]:
+    """log position → the record as it lies in the file."""
+    with closing(sqlite3.connect(path)) as db:
+        return {position: bytes(body) for position, body in db.execute("select position, body from records")}
 
 
 async def _send(url: str, key: str, requests: int) -> None:

@@ -1,6 +1,7 @@
 """What every ProfileStore promises, held against each backend."""
 
 import asyncio
+import itertools
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 from collector.runtime.folder import Taken
 from sessionizer.facts import FactRow, SessionStarted
 from sessionizer.state import Carrying, Key, Refs, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Commit, Conflict, Crowd, Erasing, ProfileStore
+from sessionizer.store import Commit, Conflict, Crowd, Erasing, ProfileStore, StoreUnavailable
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 
@@ -334,6 +335,30 @@ async def test_in_a_file_a_snapshot_does_not_see_a_later_commit(tmp_path: Path) 
             assert (later.position, await later.keys("", 9)) == (5, ["dA"])
     await reading.close()
     await writing.close()
+
+
+async def test_in_a_file_a_commit_that_breaks_off_anywhere_keeps_nothing(tmp_path: Path) -> None:
+    """Broken off after one step of SQLite's machine, after seven, and so on, until it gets through."""
+    store = await SqliteStore.open(tmp_path / "store.db", writer=True)
+    assert store._writer is not None
+    full = change("A", chunks={0: refs(1)}, slices={0: part(0, 1)}, sessions={0: run(0, 1)}, index={"email:a": True})
+    for steps in itertools.count(1, 6):
+        broken_off = itertools.chain(itertools.repeat(0, steps), [1], itertools.repeat(0))
+        await store._writer.run(lambda db, when=broken_off: db.set_progress_handler(lambda: next(when), 1))
+        try:
+            await store.commit(commit(0, 5, full, counted={"stored": 1}, quarantined=[(3, "bad")]))
+        except StoreUnavailable:
+            async with store.snapshot() as snapshot:
+                assert (snapshot.position, await snapshot.keys("", 9), await snapshot.quarantined()) == (0, [], []), (
+                    steps
+                )
+                assert (await snapshot.counts()).get("stored", 0) == 0
+        else:
+            break
+    assert steps > 100
+    assert await store.position() == 5
+    await store._writer.run(lambda db: db.set_progress_handler(None, 0))
+    await store.close()
 
 
 async def test_in_a_file_everything_is_there_again_after_reopening(tmp_path: Path) -> None:

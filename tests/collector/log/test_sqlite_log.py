@@ -355,6 +355,17 @@ async def test_on_a_full_disk_what_was_kept_back_serves_erasures_alone(small_dis
     await log.close()
 
 
+async def test_an_erased_last_record_keeps_its_position_over_a_restart(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log.db", writer=True)
+    last = await log.append([record("a"), record("b")])
+    await log.erase([last])
+    await log.close()
+    log = await SqliteLog.open(tmp_path / "log.db", writer=True)
+    assert await log.append([record("c")]) == last + 1
+    assert await bodies(log) == ["a", "c"]
+    await log.close()
+
+
 async def test_a_disk_with_room_keeps_its_reserve_through_an_erasure(tmp_path: Path) -> None:
     log = await SqliteLog.open(tmp_path / "log.db", writer=True, headroom_bytes=0, reserve_bytes=500_000)
     await log.make_room()
