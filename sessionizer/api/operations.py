@@ -61,6 +61,7 @@ WHO = Parameter(
     "who",
     "path",
     "`type:value`: user_id, email, phone, anonymous_id, profile_id or any external id type. A slash is `%2F`.",
+    {"type": "string", "pattern": "^[^:]+:.+$", "examples": ["user_id:ada"]},
 )
 SPACE = Parameter("space", "path", "Any name: there is one space.")
 AFTER = Parameter(

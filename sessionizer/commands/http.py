@@ -46,6 +46,9 @@ STORE_WAIT_S = 60.0
 BACKLOG = 1024
 """Connections that the kernel keeps for us while we are busy, or starting."""
 
+MAX_UNSENT_BYTES = 128 * 1024
+"""What the kernel may keep for a reader that takes nothing; Linux would keep 3 MB of each connection's answers."""
+
 Announce = Callable[[str], None]
 Extend = Callable[[web.Application], None]
 
@@ -215,12 +218,15 @@ def listen(host: str, port: int, options: str = "--host or --port") -> socket.so
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
+        listener = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         # `create_server` adds in brackets the address that the line names already.
         why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
         advice = f"Give another with {options} (port 0 finds a free one), or stop what uses it."
         raise Failure(f"cannot listen on {host} port {port}: {why}", advice) from error
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # inherited by every connection
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
+    return listener
 
 
 def url_of(listener: socket.socket, host: str) -> str:
