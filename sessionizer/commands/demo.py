@@ -58,7 +58,8 @@ async def _demo(folder: DataFolder, port: int, shop_port: int, visitors: int, se
 
     from collector.runtime.clock import now_ms
     from collector.sources import SourcesFile
-    from sessionizer.commands.http import listen, run_http, url_of
+    from sessionizer.commands.http import run_http
+    from sessionizer.commands.listening import listen, url_of
     from sessionizer.demo import add_live_page, make_shop_app
 
     listener, shop_listener = listen(HOST, port, "--port"), listen(HOST, shop_port, "--shop-port")

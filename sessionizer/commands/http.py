@@ -34,6 +34,7 @@ from sessionizer.api.retractions import retract_into
 from sessionizer.commands.edge import eraser_for, open_edge
 from sessionizer.commands.failures import Failure
 from sessionizer.commands.folders import api_owned, hasher_of
+from sessionizer.commands.listening import BACKLOG, url_of
 from sessionizer.commands.mind import LOOK_AGAIN_S, log_for_reading
 from sessionizer.commands.plan import Plan, Role, mind_arguments
 from sessionizer.people import FoldedPeople
@@ -42,12 +43,6 @@ from sessionizer.store.opening import open_store
 
 STORE_WAIT_S = 60.0
 """How long the API waits for the mind to make the store, at a first start."""
-
-BACKLOG = 1024
-"""Connections that the kernel keeps for us while we are busy, or starting."""
-
-MAX_UNSENT_BYTES = 128 * 1024
-"""What the kernel may keep for a reader that takes nothing; Linux would keep 3 MB of each connection's answers."""
 
 Announce = Callable[[str], None]
 Extend = Callable[[web.Application], None]
@@ -209,31 +204,3 @@ async def _opened_with_schema(plan: Plan) -> ProfileStore:
         await store.close()
         raise
     return store
-
-
-def listen(host: str, port: int, options: str = "--host or --port") -> socket.socket:
-    """A socket on this address, before anything is opened that a taken port would make us close.
-
-    Raises Failure, which names the `options` that give another.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        # `create_server` adds in brackets the address that the line names already.
-        why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
-        advice = f"Give another with {options} (port 0 finds a free one), or stop what uses it."
-        raise Failure(f"cannot listen on {host} port {port}: {why}", advice) from error
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # inherited by every connection
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
-    return listener
-
-
-def url_of(listener: socket.socket, host: str) -> str:
-    """Where clients on this machine reach it."""
-    port = listener.getsockname()[1]
-    if host in ("", "0.0.0.0"):  # noqa: S104 - recognised, not bound
-        host = "127.0.0.1"
-    elif host == "::":
-        host = "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -102,9 +102,11 @@ def serve(
         click.echo(f"Ariane's mind is folding the log. Data in {data.absolute()}.")
         loop.run(run_mind(folder, *plan.urls))
     else:
-        from sessionizer.commands.http import listen, run_http
+        from sessionizer.commands.listening import listen
 
         listener = listen(host, port)
+        from sessionizer.commands.http import run_http
+
         loop.run(run_http(plan, listener, lambda url: click.echo(_ready(url, plan))))
 
 
