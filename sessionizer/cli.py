@@ -19,6 +19,8 @@ COMMANDS = {
     "replay": "sessionizer.commands.replay:replay",
     "retract": "sessionizer.commands.retract:retract",
     "erase": "sessionizer.commands.erase:erase",
+    "backup": "sessionizer.commands.backup:backup",
+    "restore": "sessionizer.commands.restore:restore",
     "redrive": "sessionizer.commands.redrive:redrive",
     "verify": "sessionizer.commands.verify:verify",
     "doctor": "sessionizer.commands.doctor:doctor",

@@ -1,7 +1,7 @@
 """Erases people, step by step, so that an end of the process between any two steps loses nothing.
 
     plan → look the log through → append the erasure (durable; from here on it happens) → forget refused events
-         → wait until the mind has taken them out, traces included → erase the log's records
+         → wait until the mind has taken them out, traces included → erase the log's records → and the backups'
 
 The erasure itself is the note of what is still to do: `finish_all` picks it up at the next start. In the process that
 owns the log.
@@ -9,7 +9,8 @@ owns the log.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import msgspec
@@ -17,10 +18,12 @@ import msgspec
 from collector.erasure import Against, Erased, Order, erasure, is_erasure_record, joined, read_erased, split
 from collector.event import RETRACTION, Event, Trust, from_record, from_record_lazily, to_record
 from collector.log import CorruptRecord, EventLog, LogUnavailable, Record, RefusedEvents, Stored
+from collector.runtime.folder import Taken
 from sessionizer.erasing import Plan, plan
 from sessionizer.mentions import names_any
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
+from sessionizer.views import ReachedBackup
 
 PAGE = 2000
 MIND_WAIT_S = 30.0
@@ -29,6 +32,14 @@ LOOK_AGAIN_S = 0.05
 RETRY_S = 1.0
 
 _log = logging.getLogger(__name__)
+
+CleanBackups = Callable[[], Awaitable[list[ReachedBackup]]]
+"""Carry what was erased into the folder's backups; what became of each."""
+
+
+async def no_backups() -> list[ReachedBackup]:
+    """There are none."""
+    return []
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +62,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     erasure_id: str
     at: str
     profile_id: str
+    backups: list[ReachedBackup] = []
+    """Every backup that was made of the folder, and whether the person is gone from it too."""
 
 
 class Done(NamedTuple):
@@ -99,6 +112,8 @@ class Eraser:
         keep_away: Callable[[Erased], None],
         new_id: Callable[[], str],
         now_ms: Callable[[], int],
+        undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext,
+        clean_backups: CleanBackups = no_backups,
         mind_wait_s: float = MIND_WAIT_S,
     ) -> None:
         self._people = people
@@ -108,6 +123,9 @@ class Eraser:
         """Tells the edge, so that late events of the erased are not even stored."""
         self._new_id = new_id
         self._now_ms = now_ms
+        self._undisturbed = undisturbed
+        """Held while records are erased: nobody copies them meanwhile. Raises Taken while somebody does."""
+        self._clean_backups = clean_backups
         self._mind_wait_s = mind_wait_s
         self._one_at_a_time = asyncio.Lock()
         self._unfinished: list[Erased] = []
@@ -131,7 +149,7 @@ class Eraser:
             self._keep_away(erased)
             self._unfinished.append(erased)
             refused = await self._forget_refused(planned)
-            await self._finish(self._mind_wait_s, event.message_id)
+            backups = await self._finish(self._mind_wait_s, event.message_id)
             counts = Counts(
                 events=len(planned.events),
                 sessions=planned.sessions,
@@ -140,7 +158,11 @@ class Eraser:
                 identifiers=len(split(order.names)) + len(split(order.devices)),
             )
             receipt = Receipt(
-                erased=counts, erasure_id=event.message_id, at=event.timestamp, profile_id=planned.profile_id
+                erased=counts,
+                erasure_id=event.message_id,
+                at=event.timestamp,
+                profile_id=planned.profile_id,
+                backups=backups,
             )
             return Done(receipt, position)
 
@@ -148,6 +170,12 @@ class Eraser:
         """Finish what an earlier process began, or an earlier request gave up waiting for. Runs until it is done."""
         self._unfinished = [read_erased(each) for each in await self._log.marked()]
         await self._finish_rest()
+
+    async def finish_once(self) -> None:
+        """`finish_all`, without trying again. Raises NotFinished, LogUnavailable."""
+        async with self._one_at_a_time:
+            self._unfinished = [read_erased(each) for each in await self._log.marked()]
+            await self._finish(self._mind_wait_s, None)
 
     async def keep_finishing(self) -> None:
         """`finish_all`, and then whatever a request gives up waiting for, until cancelled."""
@@ -238,10 +266,10 @@ class Eraser:
             await self._refused.erase(found)
         return len(found)
 
-    async def _finish(self, timeout_s: float, erasure_id: str | None) -> None:
-        """Erase from the log what the mind has taken out. Raises NotFinished, LogUnavailable."""
+    async def _finish(self, timeout_s: float, erasure_id: str | None) -> list[ReachedBackup]:
+        """Erase from the log, then from backups, what the mind has taken out. Raises NotFinished, LogUnavailable."""
         if not self._unfinished:
-            return
+            return []
         last = max(each.position for each in self._unfinished)
         if not await self._traceless(last, timeout_s):
             raise NotFinished(erasure_id)
@@ -252,13 +280,18 @@ class Eraser:
         deadline_s = clock() + timeout_s
         while True:
             try:
-                await self._log.erase(sorted(positions))
+                with self._undisturbed():
+                    await self._log.erase(sorted(positions))
                 break
             except LogUnavailable:
                 if clock() > deadline_s:
                     raise
-                await asyncio.sleep(LOOK_AGAIN_S)
+            except Taken:
+                if clock() > deadline_s:
+                    raise NotFinished(erasure_id) from None
+            await asyncio.sleep(LOOK_AGAIN_S)
         self._unfinished = []
+        return await self._clean_backups()
 
     async def _traceless(self, position: int, timeout_s: float) -> bool:
         clock = asyncio.get_running_loop().time

@@ -295,3 +295,13 @@ class FactPage(Shown, frozen=True, kw_only=True):
     facts: list[Fact]
     next: str
     """The cursor to go on from; never null, for there may be more any time."""
+
+
+class ReachedBackup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one backup in an erasure."""
+
+    path: str
+    clean: bool
+    """No trace is left in it."""
+    why: str = ""
+    """Why some may be: it is gone, out of reach, or broken. It is tried again at every start and erasure."""

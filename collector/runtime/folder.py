@@ -3,6 +3,7 @@
     DATA/ariane.toml    settings, optional          DATA/refused.db   events that did not reach the log
     DATA/sources.toml   sources and their keys      DATA/geo/*.mmdb   geo databases
     DATA/log.db         the event log               DATA/run/         pipes, locks, owner.json of the running server
+    DATA/backups.json   where its backups are
     DATA/store.db       what was made of it         DATA/erasure.key  key of the hashes by which erased people are known
 
 Ownership is an flock: the kernel lets go of it however a process ends, so there is nothing stale to clean up. The lock
@@ -184,6 +185,16 @@ class DataFolder:
     @property
     def erasure_key(self) -> Path:
         return self.root / "erasure.key"
+
+    @property
+    def backups(self) -> Path:
+        """The list of backups made of this folder."""
+        return self.root / "backups.json"
+
+    @property
+    def backup_lock(self) -> Path:
+        """Held while a backup is copied, and while records are erased: never both."""
+        return self.run / "backup.lock"
 
     @property
     def geo(self) -> Path:

@@ -12,18 +12,28 @@ from collector.log.refused import SqliteRefused
 from collector.pipeline import Edge
 from collector.rate_limit import RateLimits
 from collector.runtime import clock
-from collector.runtime.folder import DataFolder
+from collector.runtime.folder import DataFolder, Lock
 from collector.runtime.metrics import Metrics
 from collector.settings import EdgeSettings
 from collector.sources import SourceRegistry
+from sessionizer.cleaning import clean_backups
 from sessionizer.commands.folders import hasher_of
 from sessionizer.eraser import Eraser
 from sessionizer.people import FoldedPeople
 
 
-def eraser_for(edge: Edge, people: FoldedPeople) -> Eraser:
-    """What erases people from this edge's log."""
-    return Eraser(people, edge.log, edge.refused, keep_away=edge.erasures.add, new_id=edge.new_id, now_ms=clock.now_ms)
+def eraser_for(folder: DataFolder, edge: Edge, people: FoldedPeople) -> Eraser:
+    """What erases people from this edge's log, its folder and the backups of it."""
+    return Eraser(
+        people,
+        edge.log,
+        edge.refused,
+        keep_away=edge.erasures.add,
+        new_id=edge.new_id,
+        now_ms=clock.now_ms,
+        undisturbed=lambda: Lock(folder.backup_lock),
+        clean_backups=lambda: clean_backups(folder, edge.log, people.erasures.hasher),
+    )
 
 
 async def open_edge(

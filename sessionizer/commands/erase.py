@@ -54,6 +54,9 @@ def erase(data: Path, log: str | None, store: str | None, as_json: bool, yes: bo
             f"{erased['refused']:,} refused events; {erased['identifiers']:,} identifiers are kept away. "
             f"Receipt: {receipt['erasure_id']}."
         )
+        for each in receipt["backups"]:
+            if not each["clean"]:
+                click.echo(f"NOT erased from the backup {each['path']}, which is tried again later: {each['why']}.")
 
 
 async def _through_server(url: str, folder: DataFolder, who: str) -> Any:

@@ -22,6 +22,7 @@ from collector.pipeline import Edge
 from collector.proxies import TrustedProxies
 from collector.rate_limit import RateLimit
 from collector.runtime.clock import monotonic_s, now_ms
+from collector.runtime.folder import DataFolder
 from collector.runtime.loop import collect_less_often, until_told_to_stop
 from collector.runtime.metrics import Metrics
 from collector.runtime.open_files import allow_open_files
@@ -154,7 +155,7 @@ async def _add_api(
         max_open_reads=plan.edge.max_open_reads,
         retry_after_s=_limited_by_address(plan.edge),
         retract=retract_into(parts.log) if owns_log else _refuse_to_retract,
-        erase=await _start_erasing(edge, people, stack) if edge is not None else refuse_to_erase,
+        erase=await _start_erasing(plan.folder, edge, people, stack) if edge is not None else refuse_to_erase,
         metrics=parts.metrics,
         checks=checks,
         takes_events=owns_log,
@@ -171,9 +172,11 @@ def _limited_by_address(settings: EdgeSettings) -> Callable[[web.Request], int |
     return retry_after_s
 
 
-async def _start_erasing(edge: Edge, people: FoldedPeople, stack: contextlib.AsyncExitStack) -> Erase:
+async def _start_erasing(
+    folder: DataFolder, edge: Edge, people: FoldedPeople, stack: contextlib.AsyncExitStack
+) -> Erase:
     """What erases; first it finishes what an earlier process left unfinished, meanwhile."""
-    eraser = eraser_for(edge, people)
+    eraser = eraser_for(folder, edge, people)
     finishing = asyncio.create_task(eraser.keep_finishing(), name="finish erasures")
     stack.push_async_callback(_cancelled, finishing)
     return eraser.erase

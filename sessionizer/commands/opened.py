@@ -70,7 +70,7 @@ async def owned_eraser(folder: DataFolder, urls: Urls, settings: EdgeSettings) -
             await worker.catch_up()
             mind = asyncio.create_task(worker.run(), name="fold the log")
             try:
-                eraser = eraser_for(edge, people)
+                eraser = eraser_for(folder, edge, people)
                 await eraser.finish_all()
                 yield eraser
             finally:

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import click
 
 from collector.runtime.folder import DataFolder
+from sessionizer.commands.backup import copy_database
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
 from sessionizer.commands.folders import hasher_of
@@ -68,9 +68,9 @@ async def _into(folder: DataFolder, urls: Urls, target: DataFolder, show: Show) 
     from sessionizer.commands.rebuilding import earlier_state, rebuild
 
     async with earlier_state(path_of(urls.store), writer=False) as earlier:  # before the log, which must be no older
-        _copy_database(path_of(urls.log), target.log)
+        copy_database(path_of(urls.log), target.log, show)
         if folder.refused.exists():
-            _copy_database(folder.refused, target.refused)
+            copy_database(folder.refused, target.refused, show)
         for source, copy in (
             (folder.sources, target.sources),
             (folder.settings, target.settings),
@@ -88,15 +88,3 @@ def _empty(into: Path) -> DataFolder:
     if into.exists() and any(into.iterdir()):
         raise Failure(f"{into} is not empty", "Give a new folder, or an empty one.")
     return DataFolder(into).create()
-
-
-def _copy_database(source: Path, copy: Path) -> None:
-    """A consistent copy, also of a file that is being written (https://sqlite.org/backup.html), in one step."""
-    copy.touch(mode=0o600)
-    reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
-    writing = sqlite3.connect(copy)
-    try:
-        reading.backup(writing)
-    finally:
-        writing.close()
-        reading.close()

@@ -1,13 +1,6 @@
 """The books of a real server under load, read by another process at every moment, and after SIGKILL."""
 
 import asyncio
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.client import HTTPException
-from itertools import count
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from collector.log.opening import open_log
 from sessionizer.books import Books, read_books
 from sessionizer.store.opening import open_store
-from tests.journeys.running import Stack
+from tests.journeys.load import Load
 from tests.running_ariane import Server, ariane, serving
 
 READS = 150
@@ -27,58 +20,6 @@ def in_metrics(server: Server) -> dict[str, float]:
     samples = [each for family in families for each in family.samples]
     found = {each.labels["column"]: each.value for each in samples if each.name == "ariane_books"}
     return found | {each.name: each.value for each in samples if each.name == "ariane_books_unaccounted"}
-
-
-class Load:
-    """Senders of good, bad, repeated and taken-back events, each repeated until it is acknowledged."""
-
-    def __init__(self, server: Server) -> None:
-        self.acknowledged = 0
-        self.rejected = 0
-        self._server = server
-        self._enough = threading.Event()
-        self._killed = False
-        self._counting = threading.Lock()
-
-    def send(self, name: str) -> None:
-        stack = Stack(self._server.url, self._server.keys)
-        try:
-            for n in count():
-                if self._enough.is_set():
-                    return
-                batch = [
-                    {"type": "page", "anonymousId": f"{name}{n % 7}", "messageId": f"{name}{n - n % 3}-{i}"}
-                    for i in range(n % 5 + 1)
-                ]
-                batch += [{"type": "track", "anonymousId": name}] * (n % 2)
-                answer = stack.post("/v1/batch", {"batch": batch})
-                assert answer.status == 200
-                if n % 10 == 0:
-                    stack.retract(f"{name}{n}-0")
-                with self._counting:
-                    self.acknowledged += len(batch) + (n % 10 == 0)
-                    self.rejected += n % 2
-        except (OSError, HTTPException):
-            if not self._killed:
-                raise
-        finally:
-            stack.close()
-
-    def kill(self) -> None:
-        """SIGKILL, in the middle of it."""
-        self._killed = True
-        self._server.stop(signal.SIGKILL)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        with ThreadPoolExecutor(3) as pool:
-            senders = [pool.submit(self.send, each) for each in "abc"]
-            try:
-                yield
-            finally:
-                self._enough.set()
-            for each in senders:
-                each.result()
 
 
 async def read_again_and_again(folder: Path, times: int) -> list[Books]:
