@@ -1,7 +1,7 @@
 """The edge as an aiohttp application: its routes, and the middleware that no error gets past."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -10,8 +10,7 @@ from collector.handlers import EdgeHandlers
 from collector.pipeline import ADAPTERS, Edge
 from collector.problems import problem
 from collector.rejection import Reason
-from collector.snippet import PATH as TRACKER_PATH
-from collector.snippet import Tracker
+from collector.snippet import Script, scripts
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +22,8 @@ LIVE_PATH = "/v1/live"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def add_edge_routes(app: web.Application, edge: Edge, tracker: Tracker | None = None) -> None:
-    """Put the edge's paths on an application. `tracker` is the one in the package unless given."""
+def add_edge_routes(app: web.Application, edge: Edge, tracker: Mapping[str, Script] | None = None) -> None:
+    """Put the edge's paths on an application. `tracker`, by path, is the one in the package unless given."""
     handlers = EdgeHandlers(edge)
     app[EDGE] = edge
     for adapter in ADAPTERS:
@@ -36,12 +35,12 @@ def add_edge_routes(app: web.Application, edge: Edge, tracker: Tracker | None = 
     app.router.add_post(DEVICE_PATH, handlers.device)
     app.router.add_route("OPTIONS", DEVICE_PATH, handlers.preflight)
     app.router.add_get(LIVE_PATH, handlers.live, allow_head=False)
-    tracker = tracker or Tracker.built(edge.settings.tracker_max_age_s)
-    app.router.add_get(TRACKER_PATH, tracker.serve)
+    for path, script in (tracker or scripts(edge.settings.tracker_max_age_s)).items():
+        app.router.add_get(path, script.serve)
     app.on_shutdown.append(_end_live)
 
 
-def make_app(edge: Edge, tracker: Tracker | None = None) -> web.Application:
+def make_app(edge: Edge, tracker: Mapping[str, Script] | None = None) -> web.Application:
     """The edge alone. Run it with `collector.listener.EdgeRunner`, which keeps its deadlines."""
     app = web.Application(middlewares=[answer_errors])
     add_edge_routes(app, edge, tracker)

@@ -47,9 +47,14 @@ def device_cookie(
     listed = origins.is_listed(request, source)
     settable = listed or origins.is_own_site(request)
     current = request.cookies.get(COOKIE) if settable else None
-    if current is not None and (is_blocked(current, blocked) or len(current) > max_chars or not current.isprintable()):
+    if current is not None and not is_believable(current, blocked, max_chars):
         current = None
     return DeviceCookie(current=current, names_devices=True, joins_users=pixel and listed, settable=settable)
+
+
+def is_believable(anonymous_id: str, blocked: frozenset[str], max_chars: int) -> bool:
+    """Whether a text that a browser brings can be a device."""
+    return not is_blocked(anonymous_id, blocked) and len(anonymous_id) <= max_chars and anonymous_id.isprintable()
 
 
 def set_cookie_header(anonymous_id: str, *, secure: bool, max_age_s: int) -> str | None:

@@ -14,7 +14,7 @@ from collector.bodies import LARGE_BYTES, Bodies, Body, NoRoom
 from collector.cookies import set_cookie_header
 from collector.deadlines import RequestLate
 from collector.http_limits import body_too_large, inflate
-from collector.pipeline import ADAPTER_AT, Edge, collect, mint_device, refuse_early
+from collector.pipeline import ADAPTER_AT, Edge, collect, name_device, refuse_early
 from collector.problems import problem, refused_headers
 from collector.protocols import Adapter, Answer
 from collector.proxies import TrustedProxies
@@ -80,12 +80,13 @@ class EdgeHandlers:
         return web.Response(status=204, headers=cors.preflight_headers(raw, self._listed_origins(raw)))
 
     async def device(self, request: web.Request) -> web.StreamResponse:
-        """A fresh device, for a page of an allowed origin (what the tracker's `reset()` calls)."""
+        """Who a page of an allowed origin is: a fresh device (the tracker's `reset()`), or the one it was before."""
         raw = self._raw_request(request)
         try:
             with self._bodies.holding(request.content) as body:
                 raw = await self._with_body(request, raw, body)
-                anonymous_id, may_set = mint_device(raw, _key_in(raw.body), self._edge)
+                said = _object_in(raw.body)
+                anonymous_id, may_set = name_device(raw, said.get("writeKey"), said.get("anonymousId"), self._edge)
         except NoRoom:
             return self._refusal(raw, None, self._busy("too many bodies are in hand at once"))
         except Refused as refused:
@@ -206,10 +207,9 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _key_in(body: bytes) -> Any:
-    """`writeKey` in a small JSON body; None when there is none."""
+def _object_in(body: bytes) -> dict[str, Any]:
+    """A small JSON body; empty when there is none. Raises Refused (400)."""
     try:
-        document = msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+        return msgspec.json.decode(body, type=dict[str, Any]) if body else {}
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Refused(Reason.UNREADABLE, 400, "the body is not a JSON object") from error
-    return document.get("writeKey")

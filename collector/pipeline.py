@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from collector.authenticate import authenticate, sender_by_headers
-from collector.cookies import DeviceCookie, device_cookie
+from collector.cookies import DeviceCookie, device_cookie, is_believable
 from collector.counters import EdgeCounters
 from collector.enrich import Lookups, enrich
 from collector.erasure import Against, Hasher
@@ -111,12 +111,20 @@ def _take_from(limit: RateLimit, name: str | None, detail: str) -> None:
         raise Refused(Reason.RATE_LIMITED, 429, detail, retry_after_s)
 
 
-def mint_device(request: RawRequest, body_key: object, edge: Edge) -> tuple[str, bool]:
-    """A fresh anonymous_id for a page of an allowed origin, and whether its cookie may be set. Raises Refused."""
+def name_device(request: RawRequest, body_key: object, known: object, edge: Edge) -> tuple[str, bool]:
+    """The anonymous_id for a page of an allowed origin, and whether its cookie may be set. Raises Refused.
+
+    `known` is the id the page would go by if nobody knew better: the cookie's counts, else that one. Without it, or
+    where it is no id, the answer is somebody new.
+    """
     sender = authenticate(request, body_key, edge.sources.current(request.received_at_ms))
     refuse_strangers(request, sender.source)
     cookie = _cookie(request, sender, pixel, edge.settings)
-    return edge.new_id(), cookie.settable
+    if not isinstance(known, str) or not is_believable(
+        known, blocklist(sender.source.blocked_ids), edge.settings.max_id_chars
+    ):
+        return edge.new_id(), cookie.settable
+    return cookie.current or known, cookie.settable
 
 
 def _cookie(request: RawRequest, sender: Sender, adapter: Adapter, settings: EdgeSettings) -> DeviceCookie:

@@ -1,19 +1,21 @@
-"""Serves the tracker: one file, in memory as it is and gzipped, with an ETag.
+"""Serves the tracker: its two files, in memory as they are and gzipped, with ETags.
 
-What must live here: how the script is cached. What must not: anything about a visitor; everyone gets the same bytes.
+What must live here: how the scripts are cached. What must not: anything about a visitor; everyone gets the same bytes.
 """
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
 
 from aiohttp import hdrs, web
 
-PATH = "/t.js"
+FILES = {"/t.js": "tracker.js", "/t-extras.js": "tracker-extras.js"}
+"""Path → name of the built file (`tracker_js/build.mjs`). The first loads the second when the page has time."""
 
 
-class Tracker:
-    """The built script, read once."""
+class Script:
+    """One built script, read once."""
 
     def __init__(self, script: bytes, max_age_s: int) -> None:
         self._plain = script
@@ -28,11 +30,6 @@ class Tracker:
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
 
-    @classmethod
-    def built(cls, max_age_s: int) -> "Tracker":
-        """The one in this package. Raises FileNotFoundError when it was never built (`tracker_js/`)."""
-        return cls(files("collector").joinpath("static/tracker.js").read_bytes(), max_age_s)
-
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """GET and HEAD."""
         if any(tag.value in (self._etag, "*") for tag in request.if_none_match or ()):
@@ -41,3 +38,13 @@ class Tracker:
         if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
             return web.Response(body=self._gzipped, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
         return web.Response(body=self._plain, headers=headers)
+
+
+def built(path: str) -> bytes:
+    """The script of a path of FILES as it is in this package. Raises FileNotFoundError when it was never built."""
+    return files("collector").joinpath("static", FILES[path]).read_bytes()
+
+
+def scripts(max_age_s: int) -> Mapping[str, Script]:
+    """Every path of FILES, and what is served there."""
+    return {path: Script(built(path), max_age_s) for path in FILES}

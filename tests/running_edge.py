@@ -24,7 +24,7 @@ from collector.pipeline import Edge
 from collector.rate_limit import RateLimits
 from collector.runtime.metrics import Metrics
 from collector.settings import EdgeSettings
-from collector.snippet import Tracker
+from collector.snippet import Script
 from collector.sources import FixedSources, Source, Sources
 
 SHOP = "https://shop.example"
@@ -100,7 +100,9 @@ def make_edge(folder: Path, settings: EdgeSettings | None = None, **parts: Any) 
 @asynccontextmanager
 async def running(edge: Edge) -> AsyncIterator[RunningEdge]:
     """The edge on a free port of 127.0.0.1."""
-    runner = EdgeRunner(make_app(edge, Tracker(b"/* tracker */" * 100, 3600)), edge.settings, shutdown_timeout=1.0)
+    runner = EdgeRunner(
+        make_app(edge, {"/t.js": Script(b"/* tracker */" * 100, 3600)}), edge.settings, shutdown_timeout=1.0
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,33 +1,51 @@
-/** How the tracker is bundled. esbuild is pinned: the same sources give the same bytes. */
+/** How the tracker is bundled. esbuild and terser are pinned: the same sources give the same bytes. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { version } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+// What one file writes and the other reads keeps its short name in every version: a browser may hold an older one of either.
+const SHARED_NAMES = { _ask: "a", _extras: "e", _retry: "r", _tab: "t", _timezone: "z" };
 
-async function bundle(entry, format, define = {}) {
+async function bundle(entry, format) {
   const result = await build({
     absWorkingDir: here,
     entryPoints: [entry],
     bundle: true,
+    external: ["./extras.mjs"],
     write: false,
     format,
-    minify: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
     mangleProps: /^_[a-z]/,
+    mangleCache: { ...SHARED_NAMES },
     target: "es2020",
     charset: "utf8",
     legalComments: "none",
-    define: { __VERSION__: JSON.stringify(version), ...define },
+    define: { __VERSION__: JSON.stringify(version) },
     logLevel: "warning",
   });
-  return `/*! ariane.js ${version} | Apache-2.0 */\n${result.outputFiles[0].text}`;
+  const { code } = await minify(result.outputFiles[0].text, {
+    module: format === "esm",
+    toplevel: true,
+    ecma: 2020,
+    compress: { passes: 3, inline: 2, unsafe_arrows: true, pure_getters: true, keep_fargs: false, unsafe: true, unsafe_methods: true },
+    format: { comments: false },
+  });
+  return `${code}\n`;
 }
 
-/** The script tag's. */
-export const bundleScript = () => bundle("src/index.js", "iife");
-/** The same without src/extras: only to be weighed. */
-export const bundleCore = () => bundle("src/index.js", "iife", { __CORE_ONLY__: "true" });
-/** npm's. */
-export const bundleModule = () => bundle("src/module.js", "esm");
+/** The script tag's two files. */
+export const bundleScript = async () => ({
+  "tracker.js": await bundle("src/index.js", "iife"),
+  "tracker-extras.js": await bundle("src/extras/index.js", "esm"),
+});
+
+/** npm's two. */
+export const bundleModule = async () => ({
+  "ariane.mjs": await bundle("src/module.js", "esm"),
+  "extras.mjs": await bundle("src/extras/index.js", "esm"),
+});

@@ -279,6 +279,26 @@ async def test_a_page_can_ask_for_a_fresh_device(edge: RunningEdge) -> None:
     assert await edge.events() == []
 
 
+async def test_a_page_that_forgot_who_it_was_is_told_by_the_cookie(edge: RunningEdge) -> None:
+    async def named(known: object, cookie: str | None, origin: str = SHOP) -> tuple[str, str | None]:
+        headers = {"Origin": origin} | ({"Cookie": f"ariane_id={cookie}"} if cookie else {})
+        key = "wk_listed" if origin == SHOP else "wk_open"
+        status, answer, headers = await edge.post("/v1/device", {"writeKey": key, "anonymousId": known}, None, headers)
+        assert status == 200
+        return answer["anonymous_id"], cookie_of(headers)
+
+    assert await named("c-new", "c-old") == ("c-old", "c-old")
+    assert await named("c-new", None) == ("c-new", "c-new")
+    # Pages of other sites have no cookie here, and set none.
+    assert await named("c-new", "c-old", OTHER) == ("c-new", None)
+    # What is no id is nobody: somebody new.
+    for nothing in ("null", "", 7, "x" * 10_000, "a\nb"):
+        anonymous_id, cookie = await named(nothing, "c-old")
+        assert anonymous_id not in ("c-old", nothing)
+        assert cookie == anonymous_id
+    assert await edge.events() == []
+
+
 # The tracker
 
 

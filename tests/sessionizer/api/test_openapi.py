@@ -7,7 +7,7 @@ from openapi_spec_validator import validate
 
 from collector.app import DEVICE_PATH, LIVE_PATH
 from collector.pipeline import ADAPTERS
-from collector.snippet import PATH as TRACKER_PATH
+from collector.snippet import FILES as TRACKER_FILES
 from sessionizer.api.app import ROUTES
 from sessionizer.api.openapi import document
 from sessionizer.api.operations import OPERATIONS
@@ -38,7 +38,7 @@ def test_every_route_is_in_the_document_and_every_operation_is_routed():
 
 
 def test_every_described_way_in_is_one_of_the_edges():
-    routed = {path for adapter in ADAPTERS for path in adapter.paths} | {DEVICE_PATH, LIVE_PATH, TRACKER_PATH}
+    routed = {path for adapter in ADAPTERS for path in adapter.paths} | {DEVICE_PATH, LIVE_PATH, *TRACKER_FILES}
     assert {each.path for each in OPERATIONS if each.tag == "ingest"} <= routed
 
 

@@ -1,109 +1,88 @@
+import { emit } from "./events.js";
 import { newId } from "./ids.js";
-import { local, readJson } from "./storage.js";
-import { post } from "./transport.js";
+import { pause } from "./pause.js";
+import { isFull, mode, shared } from "./state.js";
+import { LOCAL, read, write } from "./storage.js";
 
-const DEVICE_KEY = "ariane_id";
-const USER_KEY = "ariane_user";
-const PATIENCE_MS = 3000;
+const KEY = "ariane_id";
+const PATIENCE_MS = 3e3;
+
+// `{id, device, user, proven, sure}`: the device (anonymous_id), who logged in last, whether with a proof, and whether the
+// collector was asked. A copy is in localStorage, which is there at once, and one in IndexedDB, which a killed browser does
+// not lose. Traits are sent once and never kept.
+export let who = {};
+// In memory only. While a proven user has no proof (a later page, before `identify` is called again) events carry no user
+// at all: one without its proof would be a mere claim, and the device's slice keeps the user anyway (a device's events
+// without a user stay with the one before).
+let proof;
+// Devices we made up until the collector said who this is, and who it is.
+const renamed = [];
+let asking;
+
+export const setWho = (next) => {
+  if (next.user !== who.user) proof = undefined;
+  who = next;
+  if (!isFull()) return;
+  write(LOCAL, KEY, who);
+  emit("_who", who);
+};
+
+/** A promise while it is not certain who this is. Nothing is sent then, but by a page that leaves. */
+export const certain = () => asking;
+
+/** An event's JSON, with whom it was made for when that was not certain yet. */
+export const settled = (body) => renamed.reduce((text, [from, to]) => text.split(from).join(to), body);
+
+/** Finds out who this is, as far as consent allows. There is a device at once; tabs that start together start as one. */
+export const load = () => {
+  const { user, proven } = who;
+  setWho({ id: KEY, device: newId(), ...read(LOCAL, KEY), ...(user && { user, proven }) });
+  if (!who.sure) ask(who.device);
+};
 
 /**
- * Who this browser is: `anonymous_id` (the device) and `user_id` (who logged in last), kept in localStorage and mirrored
- * in IndexedDB, which a killed browser does not lose. Traits are sent once and never kept.
- *
- * A proof stays in memory. While a proven user has none (a later page, before `identify` is called again) events carry no
- * user at all: one without its proof would be a mere claim, and the device's slice keeps the user anyway
- * (a device's events without a user stay with the one before).
+ * Asks who this is with the second file's help (extras/asking.js): the collector's cookie is the truth, and outlives what
+ * scripts may store. `known` is what to be if nobody knows better; without it, somebody new.
  */
-export function createIdentity({ _options, _mode, _store }) {
-  let device;
-  let user; // {id, proven} once known; null after a logout
-  let last; // the user this page found, for what was made before it was read
-  let proof;
-
-  const keep = () => {
-    if (_mode() !== "full" || !device) return;
-    local._set(DEVICE_KEY, device);
-    if (user) local._set(USER_KEY, JSON.stringify(user));
-    else local._remove(USER_KEY);
-    _store._write("identity", { device, user });
-  };
-
-  const settle = (kept, known) => {
-    device = device || kept.device || newId();
-    // What this page has said already, before anything could be read, is newer.
-    const said = user !== undefined;
-    if (kept.user) last = kept.user;
-    if (!said) user = kept.user || null;
-    if (!known || said) keep();
-  };
-
-  // Another tab logged in or out: this one's next event must not be the old person's.
-  addEventListener("storage", ({ key }) => {
-    if (_mode() !== "full" || !device || (key !== DEVICE_KEY && key !== USER_KEY)) return;
-    const before = user && user.id;
-    device = local._get(DEVICE_KEY) || device;
-    user = readJson(local._get(USER_KEY)) || null;
-    if (!user || user.id !== before) proof = undefined;
+const ask = (known) => {
+  if (!isFull()) return undefined;
+  const stopgap = who.device;
+  const answer = shared._extras.then((extras) => extras._ask?.(known)).catch(() => {});
+  const mine = Promise.race([answer, pause(PATIENCE_MS)]).then((found) => {
+    // Unless somebody logged out meanwhile.
+    if (asking === mine) asking = undefined;
+    if (!found || !isFull()) return;
+    renamed.push([stopgap, found.device]);
+    if (who.device === stopgap) setWho({ ...found, ...who, device: found.device, sure: 1 });
   });
+  return (asking = mine);
+};
 
-  return {
-    _device: () => device,
-    _user: () => user && user.id,
+export const login = (user, newProof) => {
+  const kept = newProof || (who.user === user ? proof : undefined);
+  if (who.user !== user || who.proven !== !!kept) setWho({ ...who, user, proven: !!kept });
+  proof = kept;
+};
 
-    /** Reads who this is, as far as consent allows. A promise of it when that is not known at once. */
-    _load() {
-      device = _mode() === "full" ? local._get(DEVICE_KEY) : newId();
-      if (!device) return _store._read("identity").then((kept) => settle(kept || {}));
-      if (_mode() === "full") settle({ user: readJson(local._get(USER_KEY)) }, true);
-      return undefined;
-    },
+/** A logout: somebody else from here on, with a fresh device from the collector, so that its cookie changes too. */
+export const renew = () => {
+  proof = undefined;
+  // Nobody is asked again: the cookie may still be the old person's.
+  setWho({ id: KEY, device: newId(), sure: 1 });
+  return ask();
+};
 
-    /** The page is leaving before the answer of `_load` or `_renew`: take any id rather than lose its events. */
-    _settleNow: () => settle({}),
+/** A new page view of somebody who must not be recognised. */
+export const renewAnonymous = () => {
+  if (mode === "anonymous") who.device = newId();
+};
 
-    _identify(id, newProof) {
-      const same = user && user.id === id;
-      proof = newProof || (same ? proof : undefined);
-      if (same && user.proven === !!proof) return;
-      user = { id, proven: !!proof };
-      keep();
-    },
+export const forget = () => {
+  who = {};
+  proof = undefined;
+};
 
-    /** The user's part of an event: what it carries, given what is known as it is made. */
-    _mark(event) {
-      if (!user || event.userId !== undefined || (user.proven && !proof)) return;
-      event.userId = user.id;
-    },
-    /** The same for one made before this browser's user was read: not who has logged in since. */
-    _markLate(event) {
-      if (last && !last.proven && event.userId === undefined) event.userId = last.id;
-    },
-    _proofOf: (event) => (user && event.userId === user.id ? proof : undefined),
+/** The user an event carries, given what is known as it is made. */
+export const currentUser = () => (proof || !who.proven ? who.user : undefined);
 
-    /** A new page view of somebody who must not be recognised. */
-    _anonymous() {
-      device = newId();
-    },
-
-    _logout() {
-      user = last = null;
-      proof = undefined;
-      keep();
-      device = _mode() === "full" ? undefined : newId();
-    },
-
-    /** After a logout: a fresh device from the collector, so that its cookie changes too; else one of our own. */
-    async _renew() {
-      device = undefined;
-      const body = JSON.stringify({ writeKey: _options.writeKey });
-      const asked = post(_options.endpoint + "v1/device", body, true, _options.credentials || "same-origin");
-      const { _answer } = await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, {}))]);
-      settle({ device: _answer && _answer.anonymous_id });
-    },
-
-    _forget() {
-      device = proof = undefined;
-      user = last = null;
-    },
-  };
-}
+export const proofOf = (userId) => (userId === who.user ? proof : undefined);

@@ -1,4 +1,8 @@
 import { readPage } from "./context.js";
+import { emit, guard, listen } from "./events.js";
+import { renewAnonymous } from "./identity.js";
+import { isOn } from "./state.js";
+import { record } from "./tracker.js";
 
 // Frameworks change the address first and the title when they have rendered.
 const SETTLE_MS = 100;
@@ -11,84 +15,60 @@ const SETTLE_MS = 100;
  * site that ports its own `page()` calls. After a change of route a moment passes, so that the title is the new one and
  * a redirect is one page view; anything tracked meanwhile lets the page view go first.
  */
-export function createPages(inside) {
-  const { _options, _emit, _guard } = inside;
-  const keyOf = () => location.pathname.replace(/(.)\/+$/, "$1") + (_options.hash ? location.hash : "");
-  let counted; // the key of the page counted last, and what it was
-  let page;
-  let referrer = document.referrer;
-  let timer;
+let counted; // the key of the page counted last, and what it was
+let page;
+let referrer = document.referrer;
+let timer;
+let left;
 
-  /** The page an event happens on. */
-  const current = () => readPage(referrer);
+const keyOf = () => location.pathname.replace(/(.)\/+$/, "$1") + (isOn("hash") ? location.hash : "");
+const automatic = () => isOn("autoPage", "true");
 
-  const view = (fields, given, at) => {
-    clearTimeout(timer);
-    timer = 0;
-    turn();
-    const again = counted !== undefined;
-    counted = keyOf();
-    page = current();
-    if (again) inside._renewAnonymous();
-    const saved = inside._record("page", fields, given, at);
-    _emit("_view");
-    return saved;
-  };
+/** The page an event happens on. */
+export const currentPage = () => left || readPage(referrer);
 
-  /** The address names another page than the one counted: that one is left, with its own address and title. */
-  const turn = () => {
-    if (!page || keyOf() === counted) return;
-    inside._page = page;
-    _emit("_turn");
-    inside._page = undefined;
-    referrer = page.url;
-    page = undefined;
-  };
+export const view = (fields = { properties: {} }, given) => {
+  timer = clearTimeout(timer);
+  turn();
+  if (counted) renewAnonymous();
+  counted = keyOf();
+  page = currentPage();
+  const saved = record("page", fields, given);
+  emit("_view");
+  return saved;
+};
 
-  const flush = () => {
-    if (!timer) return;
-    clearTimeout(timer);
-    timer = 0;
-    if (keyOf() !== counted) return view({ properties: {} }, {});
-  };
+/** The address names another page than the one counted: that one is left, with its own address and title. */
+const turn = () => {
+  if (!page || keyOf() === counted) return;
+  left = page;
+  emit("_turn");
+  referrer = page.url;
+  left = page = undefined;
+};
 
-  const changed = _guard(() => {
-    if (keyOf() === counted) return;
-    turn();
-    clearTimeout(timer);
-    timer = setTimeout(_guard(flush), SETTLE_MS);
-  });
+export const flushPage = () => {
+  if (timer && keyOf() !== counted) view();
+  timer = clearTimeout(timer);
+};
 
-  const watch = () => {
-    if (window.navigation && navigation.addEventListener) {
-      navigation.addEventListener("currententrychange", changed);
-      return;
-    }
-    for (const name of ["pushState", "replaceState"]) {
-      const original = history[name];
-      history[name] = function () {
-        const result = original.apply(this, arguments);
-        changed();
-        return result;
-      };
-    }
-    addEventListener("popstate", changed);
-  };
+/** The address may have changed. */
+export const changed = () => {
+  if (!automatic() || keyOf() === counted) return;
+  turn();
+  clearTimeout(timer);
+  timer = setTimeout(guard(flushPage), SETTLE_MS);
+};
 
-  return {
-    _current: current,
-    _flush: flush,
-    _view: view,
-    _start() {
-      if (_options.autoPage === false) return;
-      watch();
-      if (keyOf() !== counted) return view({ properties: {} }, {});
-    },
-    /** Back from the back/forward cache: a view of its own, that nobody referred but the site itself. */
-    _return() {
-      if (_options.autoPage === false) return;
-      referrer = location.href;
-      return view({ properties: {} }, {});
-    },
-  };
-}
+/** Where there is no Navigation API, the second file watches the History API (extras/history.js). */
+export const startPages = () => {
+  if (!automatic()) return;
+  if (self.navigation) listen(navigation, "currententrychange", changed);
+  if (keyOf() !== counted) view();
+};
+
+/** Back from the back/forward cache: a view of its own, that nobody referred but the site itself. */
+export const returnToPage = () => {
+  referrer = location.href;
+  if (automatic()) view();
+};

@@ -1,32 +1,23 @@
+import { isFull } from "./state.js";
+
+export const LOCAL = "local";
+export const SESSION = "session";
+
 /**
- * localStorage and sessionStorage that may be missing, full, or forbidden: merely naming `window.localStorage` throws
- * where a visitor blocks cookies (https://html.spec.whatwg.org/multipage/webstorage.html#dom-localstorage). Reads of
- * what cannot be read give null; writes say whether they were kept.
+ * localStorage and sessionStorage as JSON. They may be missing, full, or forbidden: merely naming `window.localStorage`
+ * throws where a visitor blocks cookies (https://html.spec.whatwg.org/multipage/webstorage.html#dom-localstorage).
+ * Without full consent nothing is read or written. What cannot be read is undefined.
  */
-function createStorage(kind) {
-  const attempt = (work) => {
-    try {
-      return work(window[kind]);
-    } catch {
-      return null; // blocked or full: the caller has another place, and the page must not notice
-    }
-  };
-  return {
-    _get: (key) => attempt((area) => area.getItem(key)),
-    _set: (key, value) => attempt((area) => (area.setItem(key, value), true)),
-    _remove: (key) => attempt((area) => area.removeItem(key)),
-    _keys: (prefix) => attempt((area) => Object.keys(area).filter((key) => key.startsWith(prefix))) || [],
-  };
-}
-
-export const local = createStorage("localStorage");
-export const session = createStorage("sessionStorage");
-
-/** The value behind `text`, or undefined when it is no JSON (another script wrote there, or nobody did). */
-export function readJson(text) {
+const attempt = (work) => {
   try {
-    return JSON.parse(text) || undefined;
+    return isFull() ? work() : undefined;
   } catch {
-    return undefined;
+    return undefined; // blocked, full, or not ours: the caller has another place, and the page must not notice
   }
-}
+};
+
+export const read = (area, key) => attempt(() => JSON.parse(self[area + "Storage"][key]));
+/** Nothing for a value removes the key. */
+export const write = (area, key, value) => attempt(() => (value ? (self[area + "Storage"][key] = JSON.stringify(value)) : delete self[area + "Storage"][key]));
+/** Forgets every key of ours. */
+export const wipe = () => attempt(() => Object.keys(localStorage).forEach((key) => key.startsWith("ariane_") && delete localStorage[key]));

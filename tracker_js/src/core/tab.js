@@ -1,5 +1,6 @@
 import { newId } from "./ids.js";
-import { readJson, session } from "./storage.js";
+import { shared } from "./state.js";
+import { read, SESSION, write } from "./storage.js";
 
 const KEY = "ariane_tab";
 
@@ -10,28 +11,35 @@ const KEY = "ariane_tab";
  * and two tabs under one name would look like loss. So the number is in sessionStorage only between two pages: a page
  * takes it out as it starts and puts it back as it ends.
  */
-export function createTab(allowed) {
-  let state;
-  const take = () => {
-    const found = allowed() ? readJson(session._get(KEY)) : undefined;
-    session._remove(KEY);
-    return found && found.tab ? found : { tab: newId(), seq: 0 };
-  };
-  return {
-    _next() {
-      state = state || take();
-      return { tab: state.tab, seq: state.seq++ };
-    },
-    _leave() {
-      if (state && allowed()) session._set(KEY, JSON.stringify(state));
-    },
-    /** Back from the back/forward cache: pages in between have counted on. */
-    _return() {
-      if (state) state = take();
-    },
-    _forget() {
-      state = undefined;
-      session._remove(KEY);
-    },
-  };
-}
+let state;
+let ended;
+
+const take = () => {
+  const found = read(SESSION, KEY) || { tab: newId(), seq: 0 };
+  write(SESSION, KEY);
+  shared._tab = found.tab;
+  return found;
+};
+
+export const number = () => {
+  state = state || take();
+  const numbered = { ...state, seq: state.seq++ };
+  // A page may track something after it has ended.
+  if (ended) leaveTab();
+  return numbered;
+};
+
+export const leaveTab = () => {
+  ended = true;
+  if (state) write(SESSION, KEY, state);
+};
+
+/** Back from the back/forward cache: pages in between have counted on. */
+export const returnToTab = () => {
+  ended = state = undefined;
+};
+
+export const forgetTab = () => {
+  returnToTab();
+  write(SESSION, KEY);
+};

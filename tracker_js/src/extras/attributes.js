@@ -8,19 +8,17 @@ const NUMBERS = ["price", "quantity", "total", "revenue", "value", "subtotal", "
  * `data-ariane-event` names what a click, or a form's submit, means; `data-ariane-view` what showing the element means,
  * once a page view. Every other `data-ariane-…` of the element and what surrounds it is a property.
  */
-export function attributes({ _on, _record, _guard }) {
+export function attributes({ _on, _record, _guard, _hear }) {
   let shown = new Set();
   let timer;
 
-  const heard = (kind) =>
-    _guard((event) => {
-      const target = event.target;
-      const element = target.closest && target.closest("[data-ariane-event]");
-      // A click in a form is no submit, and a submit is of the form itself.
-      if (element && (element.tagName === "FORM") === (kind === "submit")) {
-        _record("track", { event: element.dataset.arianeEvent, properties: readProperties(element) }, {});
-      }
-    });
+  _hear(({ type, target }) => {
+    const element = target.closest && target.closest("[data-ariane-event]");
+    // A click in a form is no submit, and a submit is of the form itself.
+    if (element && (element.tagName === "FORM") === (type === "submit")) {
+      _record("track", { event: element.dataset.arianeEvent, properties: readProperties(element) });
+    }
+  });
 
   const look = _guard(() => {
     timer = 0;
@@ -30,17 +28,15 @@ export function attributes({ _on, _record, _guard }) {
       const key = event + JSON.stringify(properties);
       if (shown.has(key)) continue;
       shown.add(key);
-      _record("track", { event, properties }, {});
+      _record("track", { event, properties });
     }
   });
 
-  // Captured, so that a handler which stops the event cannot hide it.
-  addEventListener("click", heard("click"), true);
-  addEventListener("submit", heard("submit"), true);
   _on("_view", () => {
     shown = new Set();
     look();
   });
+  look();
   // A single-page app renders after its route has changed.
   new MutationObserver(() => {
     timer = timer || setTimeout(look, LOOK_MS);

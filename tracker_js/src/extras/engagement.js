@@ -29,7 +29,7 @@ export function engagement({ _on, _record, _guard }) {
 
   const report = () => {
     const engagedMs = stopwatch._take(LEAST_MS);
-    if (engagedMs) _record("track", { event: "Page Left", properties: { engaged_ms: engagedMs } }, {});
+    if (engagedMs) _record("track", { event: "Page Left", properties: { engaged_ms: engagedMs } });
   };
 
   SIGNS.forEach((name) => addEventListener(name, alive, { passive: true, capture: true }));

@@ -26,14 +26,14 @@ describe("delivery", { skip: missingBrowser() }, () => {
       ariane.track("Left");
       location.href = "about:blank";
     });
-    await until("the event", () => site.names().includes("Left"), 2000);
+    await until("the event", () => site.names().includes("Left"));
   });
 
   test("closing the tab at once loses nothing", async () => {
     await page.goto(`${site.url}/a`);
     await page.evaluate(() => void ariane.track("Closed"));
     await page.close({ runBeforeUnload: false });
-    await until("the event", () => site.names().includes("Closed"), 2000);
+    await until("the event", () => site.names().includes("Closed"));
   });
 
   test("offline, then online: everything arrives once, with its original time", async () => {

@@ -91,15 +91,17 @@ export function pageHtml({ attributes = "", inline = "", body = "", title = "A p
  * `answer` may be set to a function `(body) => {status, headers, json} | "drop" | null`; null is the usual 200.
  */
 export async function startSite() {
-  const script = await readFile(new URL("../../../collector/static/tracker.js", import.meta.url));
+  const built = (name) => readFile(new URL(`../../../collector/static/${name}`, import.meta.url));
+  const modules = await buildModule();
+  const scripts = { "/t.js": await built("tracker.js"), "/t-extras.js": await built("tracker-extras.js"), "/ariane.mjs": modules["ariane.mjs"], "/extras.mjs": modules["extras.mjs"] };
   const site = { requests: [], events: [], pixels: [], devices: 0, pages: {}, headers: {}, answer: null };
   const server = createServer(async (request, response) => {
     const path = request.url.split("?")[0];
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString("utf8");
-    if (path === "/t.js" || path === "/ariane.mjs") {
-      response.writeHead(200, { "Content-Type": "text/javascript" }).end(path === "/t.js" ? script : await buildModule());
+    if (scripts[path]) {
+      response.writeHead(200, { "Content-Type": "text/javascript" }).end(scripts[path]);
     } else if (path === "/v1/batch") {
       const body = JSON.parse(text);
       const answer = site.answer ? site.answer(body, request) : null;
@@ -116,8 +118,9 @@ export async function startSite() {
       site.pixels.push(Object.fromEntries(new URL(request.url, site.url).searchParams));
       response.writeHead(200, { "Content-Type": "image/gif" }).end();
     } else if (path === "/v1/device") {
-      site.devices += 1;
-      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ anonymous_id: `device-${site.devices}` }));
+      const { anonymousId } = JSON.parse(text);
+      if (!anonymousId) site.devices += 1;
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ anonymous_id: site.cookie || anonymousId || `device-${site.devices}` }));
     } else {
       const html = site.pages[path] ?? pageHtml({ title: `Page ${path}` });
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...site.headers }).end(html);
@@ -143,7 +146,7 @@ export function unique(events) {
 }
 
 /** Waits until `condition()` is truthy and gives it; fails after `timeoutMs` saying what was waited for. */
-export async function until(what, condition, timeoutMs = 8000) {
+export async function until(what, condition, timeoutMs = 30_000) {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const result = await condition();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createEmitter } from "../../src/core/emitter.js";
+import { emit, on } from "../../src/core/events.js";
 import { propertyName, propertyValue } from "../../src/extras/attributes.js";
 import { createStopwatch } from "../../src/extras/engagement.js";
 
@@ -41,18 +41,17 @@ test("engaged time is what follows a sign of life, 30 s at most, and each ms is 
 });
 
 test("a listener that throws is told to the error listeners and stops nobody", () => {
-  const { _on, _emit } = createEmitter();
   const heard = [];
-  _on("error", (error) => heard.push(error.message));
-  _on("error", () => {
+  on("error", (error) => heard.push(error.message));
+  on("error", () => {
     throw new Error("again");
   });
-  _on("event", () => {
+  on("event", () => {
     throw new Error("first");
   });
-  const off = _on("event", (detail) => heard.push(detail));
-  _emit("event", 1);
+  const off = on("event", (detail) => heard.push(detail));
+  emit("event", 1);
   off();
-  _emit("event", 2);
+  emit("event", 2);
   assert.deepEqual(heard, ["first", 1, "first"]);
 });

@@ -1,0 +1,146 @@
+import { backoff } from "./backoff.js";
+import { excess } from "./bounds.js";
+import { rescue } from "./rescue.js";
+
+const KEY = "ariane_retry";
+const LOOK_AFTER_MS = 250;
+const MOST_AT_ONCE = 500;
+// What another tab made is that tab's to send, until it had the time to.
+const OTHERS_MS = 5000;
+// The collector cannot read these, and never will: trying again would block the queue behind them.
+const REFUSALS = [400, 413, 415, 422];
+
+/**
+ * Tries again what was sent and not heard of: with backoff, across page loads, for days.
+ *
+ * One tab at a time looks after what waits for all of them. `{n, at, offline}` in localStorage says how many failed in a
+ * row, when the next may be tried, and whether there was no answer at all: a collector that asked for a minute gets it
+ * from all tabs and later pages.
+ */
+export const retry = (inside) => {
+  const { _shared, _options, _isFull, _on, _emit, _guard, _read, _write, _fresh, _flying, _send, _certain, _readAll, _removeAll, _takeBatch } = inside;
+  // What this page sent in vain: a leaving page tries it once more.
+  const failed = new Map();
+  let most = MOST_AT_ONCE;
+  let leaving = false;
+  let timer;
+  let giveUpTurn = () => {};
+
+  const readRetry = () => _read("local", KEY) || _shared._retry || { at: 0, n: 0 };
+  const setRetry = (next) => {
+    _shared._retry = next;
+    _write("local", KEY, next);
+  };
+  const letGo = (ids) => {
+    ids.forEach((id) => failed.delete(id) || _fresh.delete(id));
+    return _removeAll(ids);
+  };
+
+  /** Looks for what waits, after `waitMs` and as soon as it may be sent. */
+  const wake = (waitMs = LOOK_AFTER_MS) => {
+    timer = timer || setTimeout(drain, Math.max(waitMs, readRetry().at - Date.now()));
+  };
+  const hurry = () => {
+    clearTimeout(timer);
+    timer = 0;
+    wake();
+  };
+
+  const fail = (records, status, asked, body) => {
+    const ids = records.map(({ id }) => id);
+    const poisoned = REFUSALS.includes(status);
+    const n = readRetry().n + 1;
+    setRetry(poisoned ? undefined : { at: Date.now() + backoff(n, asked, Math.random(), Date.now()), n, offline: !status });
+    if (poisoned && ids.length === 1) {
+      most = MOST_AT_ONCE;
+      letGo(ids);
+      _emit("rejected", [{ index: 0, message_id: ids[0], reason: "http_" + status }]);
+      return;
+    }
+    records.forEach((record) => failed.set(record.id, record));
+    // One of these is poison. Halve until it stands alone, then let go of it.
+    if (poisoned) most = Math.ceil(ids.length / 2);
+    // A wrong key, or an origin that is not listed: somebody must mend that, and the events wait for it.
+    else if (status > 400 && status < 500 && status !== 429) _emit("error", new Error("ariane: the collector answered " + status));
+    else if (leaving && !status && _isFull()) rescue(_options, records, body);
+  };
+
+  _on("_sent", ([records, delivered, status, asked, body]) => {
+    if (delivered) {
+      records.forEach(({ id }) => failed.delete(id));
+      setRetry();
+    } else {
+      fail(records, status, asked, body);
+      hurry();
+    }
+  });
+
+  /** One request's worth of what waits. Whether there may be more. */
+  const step = async () => {
+    const now = Date.now();
+    if (readRetry().at > now) return false;
+    const found = await _readAll();
+    // Another tab may have delivered ours meanwhile.
+    if (!found._partial) failed.forEach((record, id) => found.has(id) || failed.delete(id));
+    const all = [...found.values()].filter(({ id, key }) => key === _options.writeKey && !_flying.has(id));
+    const ids = excess(all, now);
+    if (ids.length) {
+      await letGo(ids);
+      _emit("dropped", { ids, reason: "queue_full" });
+    }
+    const kept = all.filter(({ id }) => !ids.includes(id));
+    const ready = kept.filter(({ id, tab, at }) => failed.has(id) || _fresh.has(id) || tab === _shared._tab || now - at > OTHERS_MS);
+    if (ready.length && ((await _send(_takeBatch(ready, most))) || !readRetry().n)) return true;
+    if (ready.length < kept.length) later = true;
+    return false;
+  };
+
+  /**
+   * Runs `step` while no other tab of this site runs its own.
+   *
+   * A held lock keeps a page out of the back/forward cache ("lock" in
+   * https://html.spec.whatwg.org/multipage/nav-history-apis.html#the-notrestoredreasons-interface), so a leaving page lets
+   * go of it; what is still on its way may then be sent again by another tab, and is one event by its id.
+   */
+  const takeTurn = async () => {
+    // Without full consent the queue is this page's own memory, and a turn could leave a trace on the device.
+    if (!_isFull()) return step();
+    try {
+      return await navigator.locks.request("ariane", () => Promise.race([step(), new Promise((resolve) => (giveUpTurn = resolve))]));
+    } catch {
+      return step(); // no locks: outside secure contexts, and in sandboxed documents, which share no queue with anybody
+    }
+  };
+
+  let later = false;
+  const drain = _guard(async () => {
+    try {
+      later = false;
+      await _certain();
+      while (await takeTurn());
+    } finally {
+      timer = 0;
+      if (readRetry().n) wake();
+      else if (later) wake(OTHERS_MS);
+    }
+  });
+
+  _on("_leave", (ending) => {
+    leaving = true;
+    if (ending) giveUpTurn();
+    if (readRetry().offline) setRetry();
+    const records = [...failed.values()].filter(({ id }) => !_flying.has(id));
+    if (records.length && !(readRetry().at > Date.now())) _send(_takeBatch(records, most), true);
+  });
+  const back = () => {
+    leaving = document.hidden;
+    if (!leaving) hurry();
+  };
+  addEventListener("pageshow", back);
+  document.addEventListener("visibilitychange", back);
+  addEventListener("online", () => {
+    if (readRetry().offline) setRetry();
+    hurry();
+  });
+  wake();
+};
