@@ -12,10 +12,7 @@ from operator import attrgetter
 
 from sessionizer import guards, sessions, slices, summaries
 from sessionizer.evidence import Happening, Words, words_of
-from sessionizer.state import Refs, Session, Slice, VisitorChange
-
-MAX_CHUNK = 256
-"""References in a chunk that late events grew; beyond, the visitor is folded again, into even chunks."""
+from sessionizer.state import MAX_CHUNK, Refs, Session, Slice, VisitorChange
 
 _first = attrgetter("first")
 

@@ -50,7 +50,7 @@ class OverlaySnapshot:
     async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
         found = await self._under.slices(self._kept(keys))
         for key, change in self._changed(keys).items():
-            found[key] = laid_over(found.get(key, ()), change.slices.values(), ())
+            found[key] = laid_over(found.get(key, ()), change.slices.values(), change.dropped_slices)
         return found
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:

@@ -42,7 +42,30 @@ def fold(
     change = start(device, happenings[0])
     change.record.cuts = list(cuts)
     guards.note_users(change.record, (said.user for _, said in told))
-    for stretch in _cut_by_user(told, cut_before(happenings, cuts), change.record.shared):
+    lay_out(change, told, cut_before(happenings, cuts))
+    for each_slice in (*change.slices.values(), *([change.record.slice] if change.record.slice is not None else [])):
+        guards.note_carried(change, each_slice)
+    refer_all(
+        change,
+        Refs(
+            ids=b"".join([each.id for each in happenings]),
+            packed_times=array("q", [each.t for each in happenings]).tobytes(),
+            packed_positions=array("q", [each.position for each in happenings]).tobytes(),
+        ),
+    )
+    for each in happenings:
+        for name in named(each.event):
+            change.index.setdefault(name, False)
+        index_proofs(change, each, retracted)
+        count(change.record, each)
+    change.refolded = True
+    note_roots(change)
+    return change
+
+
+def lay_out(change: VisitorChange, told: Sequence[tuple[Happening, Words]], cuts: Set[int]) -> None:
+    """Part events into slices and sessions, from no open slice on; the last of them stay open."""
+    for stretch in cut_by_user(told, cuts, change.record.shared):
         has_user = any(said.user is not None for _, said in stretch)
         parts = [stretch] if has_user else list(_cut_by_email(stretch))
         label = None
@@ -53,17 +76,6 @@ def fold(
                 label = label or said.label
         if stretch[-1][1].reset and change.record.slice is not None:
             change.record.slice.ended = True
-    for each_slice in (*change.slices.values(), *([change.record.slice] if change.record.slice is not None else [])):
-        guards.note_carried(change, each_slice)
-    _refer_all(change, happenings)
-    for each in happenings:
-        for name in named(each.event):
-            change.index.setdefault(name, False)
-        index_proofs(change, each, retracted)
-        count(change.record, each)
-    change.refolded = True
-    note_roots(change)
-    return change
 
 
 def append(change: VisitorChange, happening: Happening, retracted: Set[str], protected: Set[str]) -> bool:
@@ -124,7 +136,7 @@ def cut_before(happenings: Sequence[Happening], cuts: Sequence[Cut]) -> set[int]
     return found
 
 
-def _cut_by_user(
+def cut_by_user(
     told: Sequence[tuple[Happening, Words]], cuts: Set[int], shared: bool
 ) -> Iterator[list[tuple[Happening, Words]]]:
     """Rule 6: before an event that names another user, and after a reset; and where an erasure left a cut.
@@ -170,15 +182,21 @@ def slice_email(part: Slice) -> str | None:
 
 def _open_slice(change: VisitorChange, first: Happening, *, label: str | None, cut_by_email: bool) -> None:
     """Close the open slice and its session, and begin the next slice."""
+    close(change)
+    record = change.record
+    record.slice = Slice(number=record.slices, first=first.key, last=first.key, label=label, cut_by_email=cut_by_email)
+    record.slices += 1
+
+
+def close(change: VisitorChange) -> None:
+    """Make the open slice and its session rows of their own."""
     record = change.record
     if record.slice is not None:
         note_roots(change)
         change.slices[record.slice.number] = record.slice
     if record.session is not None:
         change.sessions[record.session.number] = record.session
-        record.session = None
-    record.slice = Slice(number=record.slices, first=first.key, last=first.key, label=label, cut_by_email=cut_by_email)
-    record.slices += 1
+    record.slice = record.session = None
 
 
 def new_session(record: Visitor, within: Slice, first: Happening) -> Session:
@@ -249,18 +267,17 @@ def _remember(change: VisitorChange, happening: Happening) -> None:
         record.tail = Refs()
 
 
-def _refer_all(change: VisitorChange, happenings: Sequence[Happening]) -> None:
+def refer_all(change: VisitorChange, refs: Refs) -> None:
     """Note where all events lie, in even chunks."""
     chunks = [
         Refs(
-            ids=b"".join([each.id for each in run]),
-            packed_times=array("q", [each.t for each in run]).tobytes(),
-            packed_positions=array("q", [each.position for each in run]).tobytes(),
+            ids=refs.ids[16 * at : 16 * (at + CHUNK)],
+            packed_times=refs.packed_times[8 * at : 8 * (at + CHUNK)],
+            packed_positions=refs.packed_positions[8 * at : 8 * (at + CHUNK)],
         )
-        for run in (happenings[at : at + CHUNK] for at in range(0, len(happenings), CHUNK))
+        for at in range(0, len(refs), CHUNK)
     ]
-    if len(chunks[-1]) < CHUNK:
-        change.record.tail = chunks.pop()
+    change.record.tail = chunks.pop() if len(chunks[-1]) < CHUNK else Refs()
     change.chunks = dict(enumerate(chunks))
     change.record.spilled = len(chunks)
 

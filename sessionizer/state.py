@@ -28,6 +28,8 @@ _pack = Struct("=q").pack
 
 CHUNK = 32
 """How many references a record keeps before they spill into a row of their own."""
+MAX_CHUNK = 256
+"""How many a row has at most, where late events made it grow; then all are put into even ones again."""
 
 
 class Packed(msgspec.Struct, array_like=True, kw_only=True, gc=False):
@@ -263,7 +265,7 @@ class Before(msgspec.Struct, frozen=True):
     first: Key | None
     events: int
     late: tuple[int, ...]
-    """The times (ms) of what was added before its last event."""
+    """The times (ms) of what was added before its last event, and of the sessions that were folded again."""
 
 
 class Carrying(msgspec.Struct, frozen=True):
@@ -286,8 +288,10 @@ class VisitorChange(msgspec.Struct, kw_only=True):
     slices: dict[int, Slice] = {}
     """By number, like the sessions: closed ones that are new or changed."""
     sessions: dict[int, Session] = {}
+    dropped_slices: list[int] = []
+    """Slices that others took the place of."""
     dropped_sessions: list[int] = []
-    """Sessions that became part of another."""
+    """Sessions that became part of another, or that others took the place of."""
     index: dict[str, bool] = {}
     """identifier → proves; after a refold all of them, else those that may be new."""
     carrying: dict[int, Carrying] = {}

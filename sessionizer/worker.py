@@ -16,7 +16,7 @@ from collector.erasure import Hasher, WrongKey, is_erasure_record, read_erased
 from collector.event import StoredEvent
 from collector.log import CorruptRecord, EventLog, LogUnavailable, Stored
 from collector.runtime import clock
-from sessionizer import pipeline, publishing
+from sessionizer import mending, pipeline, publishing
 from sessionizer.erasures import UNKEYED, Erasures
 from sessionizer.evidence import Happening, Read, message_hash, named, proves, take_apart
 from sessionizer.pipeline import Known, Near
@@ -287,6 +287,10 @@ class Decision:
         forced |= await self._put_off(concerned - forced, commit)
         known = known._replace(near=await self._near(fresh, known))
         changes, again = self._extend(fresh, known, forced)
+        if again and not retracted:
+            left = {key: fresh[key] for key in again}
+            mended = await mending.mend(self._log, self._snapshot, self._erasures, left, known)
+            changes, again = changes + mended, again - {change.key for change in mended}
         if again or forced:
             changes += await self._refold(fresh, known, again | forced, retracted, commit)
         commit.changes = changes

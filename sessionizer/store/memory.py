@@ -138,6 +138,9 @@ class MemoryStore:
         kept.chunks |= {number: encode(each) for number, each in change.chunks.items()}
         kept.slices |= {number: encode(each) for number, each in change.slices.items()}
         kept.sessions |= {number: encode(each) for number, each in change.sessions.items()}
+        for number in change.dropped_slices:
+            kept.slices.pop(number, None)
+            kept.carrying.pop(number, None)
         for number in change.dropped_sessions:
             kept.sessions.pop(number, None)
         for name, proves in change.index.items():

@@ -210,6 +210,7 @@ def _has_rows(change: VisitorChange) -> bool:
         or change.chunks
         or change.slices
         or change.sessions
+        or change.dropped_slices
         or change.dropped_sessions
         or change.index
         or change.carrying
@@ -250,6 +251,11 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
             """/* ProfileStore.commit */
             insert or replace into sessions (visitor, number, started, session) values (?, ?, ?, ?)""",
             [(visitor, number, each.first[0], encode(each)) for number, each in change.sessions.items()],
+        )
+    for table, column in (("slices", "number"), ("carrying", "slice")) if change.dropped_slices else ():
+        db.executemany(
+            f"/* ProfileStore.commit */ delete from {table} where visitor = ? and {column} = ?",  # noqa: S608
+            [(visitor, number) for number in change.dropped_slices],
         )
     if change.dropped_sessions:
         db.executemany(

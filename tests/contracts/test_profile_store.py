@@ -129,6 +129,18 @@ async def test_a_dropped_session_is_gone(store: ProfileStore) -> None:
         assert (await snapshot.sessions(["dA"]))["dA"] == [run(1, 10)]
 
 
+async def test_a_dropped_slice_is_gone_with_what_it_carried(store: ProfileStore) -> None:
+    jane = Carrying(user="jane", contacts=frozenset(["email:a"]))
+    index = {"email:a": False}
+    await store.commit(
+        commit(0, 1, change("A", slices={0: part(0, 10), 1: part(1, 20)}, carrying={0: jane, 2: jane}, index=index))
+    )
+    await store.commit(commit(1, 2, change("A", slices={3: part(3, 5)}, dropped_slices=[0, 2])))
+    async with store.snapshot() as snapshot:
+        assert (await snapshot.slices(["dA"]))["dA"] == [part(3, 5), part(1, 20)]
+        assert await snapshot.crowds(["email:a"], 9, 9) == {"email:a": Crowd(users=0, devices=0)}
+
+
 async def test_a_refold_replaces_every_row_and_every_name(store: ProfileStore) -> None:
     rows: dict[str, Any] = {"chunks": {0: refs(1)}, "slices": {0: part(0, 1)}, "sessions": {0: run(0, 1)}}
     await store.commit(

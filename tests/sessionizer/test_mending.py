@@ -1,0 +1,158 @@
+"""Where a late event moves cuts, only the stretches around it are folded again, to what folding everything gives."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.event import Event, to_record
+from collector.log import EventLog, Record
+from collector.log.memory import MemoryLog
+from sessionizer import mending, state
+from sessionizer.people import FoldedPeople
+from sessionizer.store import ProfileStore
+from sessionizer.store.memory import MemoryStore
+from sessionizer.store.opening import open_store
+from sessionizer.worker import Worker
+from tests.folding import as_bytes, check, everything, few_are_many, fold_in_memory
+from tests.histories import histories, visits
+from tests.oracle import Most
+from tests.sessionizer import test_facts
+from tests.sessionizer.test_late_events import LOGOUT, STORIES, event, mail
+
+steps = st.sampled_from([(1,) * 60, (2,) * 30, (5,) * 12])
+"""Sizes of the batches in which a history comes: small ones, to its end."""
+
+
+@contextmanager
+def always() -> Iterator[None]:
+    """Mend visitors however few events they have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mending, "LEAST_EVENTS", 0)
+        yield
+
+
+def visits_at_a_kiosk(count: int) -> list[Event]:
+    """Visits of ten events each: a login, eight pages, a logout. Fewer users than would make it a shared device."""
+    made = []
+    for nth in range(count):
+        start = 60 * nth
+        made.append(event(f"v{nth:03}a", start, user_id=f"u{nth % 7}"))
+        made += [event(f"v{nth:03}b{page}", start + 1 + page) for page in range(8)]
+        made.append(event(f"v{nth:03}c", start + 10, **LOGOUT))
+    return made
+
+
+@given(st.one_of(visits(60), visits(60), histories()), steps)
+@settings(max_examples=60)
+def test_mended_visitors_are_what_the_oracle_says(history: list[Event], sizes: Sequence[int]) -> None:
+    with always():
+        check(history, sizes)
+
+
+@given(st.one_of(visits(60), histories()), steps, st.integers(0, 2))
+@settings(max_examples=40)
+def test_so_they_are_on_shared_devices(history: list[Event], sizes: Sequence[int], users: int) -> None:
+    with always():
+        check(history, sizes, Most(users_of_device=users))
+
+
+@given(visits(40), steps)
+@settings(max_examples=40)
+def test_what_is_published_of_mended_visitors_gives_the_sessions_there_are(
+    history: list[Event], sizes: Sequence[int]
+) -> None:
+    with always():
+        asyncio.run(test_facts.follow_along(history, list(sizes), MemoryStore(), []))
+
+
+LATE = {
+    "a logout in the middle of a visit": event("late", 60 * 20 + 4.5, **LOGOUT),
+    "a logout between two visits": event("late", 60 * 20 + 40, **LOGOUT),
+    "a logout before all visits": event("late", -60, **LOGOUT),
+    "another user in the middle of a visit": event("late", 60 * 20 + 4.5, user_id="u9"),
+    "the next visit's user in the middle of a visit": event("late", 60 * 20 + 4.5, user_id="u0"),
+    "another user before a visit's login": event("late", 60 * 20 - 5, user_id="u9"),
+    "an e-mail before a visit's login": event("late", 60 * 20 - 5, contacts=mail("a@x.org")),
+    "a login at the moment of another": event("v020aa", 60 * 20, user_id="u9"),
+    "a logout in the last visit": event("late", 60 * 39 + 4.5, **LOGOUT),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+async def test_a_late_event_is_mended_from_few_events(name: str, backend: str, tmp_path: object) -> None:
+    before = visits_at_a_kiosk(40)
+    store = MemoryStore() if backend == "memory" else await open_store(f"sqlite:{tmp_path}/store.db", writer=True)
+    try:
+        log = Counting()
+        await told(log, store, before)
+        log.fetched.clear()
+        await told(log, store, [LATE[name]])
+        assert len(log.fetched) <= 22, "two visits, and the event after them"
+        found = await everything(FoldedPeople(store, log))
+    finally:
+        await store.close()
+    assert as_bytes(found) == await in_one_go([LATE[name], *before])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_visits_that_come_in_any_order_are_mended_to_the_same_bytes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "LEAST_EVENTS", 20)
+    history = visits_at_a_kiosk(40)
+    in_time = as_bytes(fold_in_memory(history, []))
+    Random(seed).shuffle(history)
+    assert as_bytes(fold_in_memory(history, [1, 2, 5] * 50)) == in_time
+
+
+def test_references_that_pile_up_in_one_place_are_spread_again() -> None:
+    late = [event(f"late{nth:03}", 60 * 20 + 4.5 + nth / 1000, user_id=f"u{nth % 2}") for nth in range(600)]
+    history = [*visits_at_a_kiosk(40), *reversed(late)]
+    log, store = MemoryLog(), MemoryStore()
+
+    async def run() -> None:
+        await told(log, store, history[:400])
+        for start in range(400, len(history), 50):
+            await told(log, store, history[start : start + 50])
+        async with store.snapshot() as snapshot:
+            chunks = (await snapshot.chunks(["dd1"]))["dd1"]
+        assert max(map(len, chunks)) <= state.MAX_CHUNK
+        assert as_bytes(await everything(FoldedPeople(store, log))) == await in_one_go(history)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_late_event_mended_is_as_if_it_had_been_in_time(name: str) -> None:
+    before, late = STORIES[name]
+    with always(), few_are_many(Most()):
+        check([*before, late], [1] * len(before))
+
+
+class Counting(MemoryLog):
+    """A log that notes which records are read again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[int] = []
+
+    async def fetch(self, positions: Sequence[int]) -> list[object]:  # type: ignore[override]
+        self.fetched += positions
+        return await super().fetch(positions)  # type: ignore[return-value]
+
+
+async def in_one_go(history: Sequence[Event]) -> dict[str, bytes]:
+    """The exports after one batch with everything."""
+    log, store = MemoryLog(), MemoryStore()
+    await told(log, store, history)
+    return as_bytes(await everything(FoldedPeople(store, log)))
+
+
+async def told(log: EventLog, store: ProfileStore, events: Sequence[Event]) -> None:
+    """Append these events, and fold them."""
+    await log.append([Record(each.anonymous_id or "", to_record(each)) for each in events])
+    await Worker(log, store).catch_up()
