@@ -187,7 +187,7 @@ def torment(folder: Path, kills: int, seed: int, senders: int = 3, rest_s: float
             for _ in range(kills):
                 time.sleep(chance.uniform(*PAUSES_S))
                 victim = chance.choice(("mind", "http", "both") if minds < MINDS_A_LIFE else ("http", "both"))
-                _kill(server, victim)
+                kill(server, victim)
                 killed[victim] += 1
                 minds += 1
                 if victim != "mind":
@@ -205,7 +205,8 @@ def torment(folder: Path, kills: int, seed: int, senders: int = 3, rest_s: float
     return Crashed(folder, killed, sum(each.retries for each in sending), acknowledged, lives_s)
 
 
-def _kill(server: Server, victim: str) -> None:
+def kill(server: Server, victim: str) -> None:
+    """SIGKILL for the `http` process, its `mind`, or `both`."""
     minds = server.children() if victim != "http" else []
     if victim != "mind":
         server.stop(signal.SIGKILL)

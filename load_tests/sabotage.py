@@ -22,7 +22,7 @@ from load_tests.defects import DEFECTS, Defect
 from tests.running_ariane import ROOT
 
 COPIED = ("collector", "sessionizer", "tests", "load_tests", "docs", "pyproject.toml")
-TEST_TIMEOUT_S = 90
+TEST_TIMEOUT_S = 240
 """A defect may well make a test hang; then that is how it turns red."""
 
 
@@ -76,7 +76,8 @@ def run(tests: Sequence[str], root: Path) -> Verdict:
         check=False,
     )
     lines = done.stdout.strip().splitlines() or [done.stderr.strip()[-200:]]
-    return Verdict(done.returncode == 0 and " skipped" not in lines[-1], lines[-1])
+    failed = [each for each in lines if each.startswith(("FAILED", "ERROR", "SKIPPED"))]
+    return Verdict(done.returncode == 0 and not failed, (failed or lines)[-1][:200])
 
 
 def main() -> None:

@@ -101,10 +101,15 @@ def serving(
     env: Mapping[str, str] | None = None,
     root: Path = ROOT,
     under: Sequence[str] = (),
+    quiet: bool = False,
 ) -> Iterator[Server]:
-    """A server on a free port for the block's length; of the sources at `root`, `under` another program perhaps."""
+    """A server on a free port for the block's length.
+
+    Of the sources at `root`, `under` another program perhaps; `quiet`: what it logs is not wanted.
+    """
     argv = [*under, *ARIANE, "serve", "--data", str(folder), "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root, env=environment(env))
+    errors = subprocess.DEVNULL if quiet else None
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=root, env=environment(env))
     try:
         assert process.stdout is not None
         ready = process.stdout.readline()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collector.log import EventLog
+from collector.log import EventLog, sqlite
 from collector.log.memory import MemoryLog
 from collector.log.sqlite import SqliteLog
 
@@ -12,11 +12,25 @@ async def open_log(url: str, *, writer: bool, run_dir: Path | None = None) -> Ev
 
     Raises ValueError, saying what there is, for any other URL; and what the backend's own `open` raises.
     """
+    path = _path(url)
+    return MemoryLog() if path is None else await SqliteLog.open(path, writer=writer, run_dir=run_dir)
+
+
+def make_room_to_start(url: str) -> None:
+    """On a disk too full to start a server at all, give up what is kept back there for erasures.
+
+    Call it before anything else is made or opened. The log then refuses appends until there is room. Raises OSError.
+    """
+    path = _path(url)
+    if path is not None and path.exists():
+        sqlite.make_room_to_start(path)
+
+
+def _path(url: str) -> Path | None:
     scheme, _, rest = url.partition(":")
     match scheme:
         case "sqlite" if rest.strip("/"):
-            path = rest.removeprefix("//") if rest.startswith("///") else rest
-            return await SqliteLog.open(Path(path), writer=writer, run_dir=run_dir)
+            return Path(rest.removeprefix("//") if rest.startswith("///") else rest)
         case "memory":
-            return MemoryLog()
+            return None
     raise ValueError(f"no log at {url!r}: the URLs known are sqlite:PATH and memory:")

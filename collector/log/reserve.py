@@ -1,6 +1,7 @@
 """Room kept back on the disk, so that an erasure is possible when there is none left.
 
-Somebody's right to be erased does not wait for a larger disk, and erasing writes before it frees anything.
+Somebody's right to be erased does not wait for a larger disk, and erasing writes before it frees anything. An empty
+file says that the room was given up, also to the next process.
 """
 
 import errno
@@ -9,13 +10,16 @@ from pathlib import Path
 
 
 class Reserve:
-    """A file of nothing, beside the log, that can be given up. Never read."""
+    """A file of nothing that can be given up. Never read."""
 
     def __init__(self, path: Path, size_bytes: int) -> None:
         self._path = path
         self.size_bytes = size_bytes
-        self.given_up_bytes = 0
-        """What `give_up` freed and `keep` has not taken back."""
+
+    @property
+    def given_up_bytes(self) -> int:
+        """What was kept back once, was given up, and is to be kept back again."""
+        return self.size_bytes if self._path.exists() and self._held() == 0 else 0
 
     def keep(self, free_bytes: int, headroom_bytes: int) -> None:
         """Keep the room back, if so much is free besides. Raises OSError."""
@@ -28,16 +32,14 @@ class Reserve:
             os.ftruncate(file, 0)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-        else:
-            self.given_up_bytes = 0
         finally:
             os.close(file)
 
     def give_up(self) -> int:
         """Free the room; how many bytes that were. Raises OSError."""
         held = self._held()
-        self._path.unlink(missing_ok=True)
-        self.given_up_bytes += held
+        if held:
+            os.truncate(self._path, 0)
         return held
 
     def _held(self) -> int:

@@ -52,6 +52,8 @@ HEADROOM_BYTES = 64 * 1024 * 1024
 after a large one has failed; without this gap the log would answer yes and no in turns."""
 RESERVE_BYTES = 32 * 1024 * 1024
 """Kept back for erasures. One needs about what `store.db` and `refused.db` take; with less it is finished later."""
+START_BYTES = 1024 * 1024
+"""What a server needs to start: locks, notes, shared memory of three databases."""
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 2.0
 """A look at a disk that is still full costs next to nothing, and senders wait for it."""
@@ -149,8 +151,7 @@ class SqliteLog:
         used; for a reader also when there is none, or its writer has yet to bring it up to date.
         """
         try:
-            reserve = Reserve(path.with_name(f"{path.name}.reserve"), reserve_bytes)
-            return await cls._open(path, writer, run_dir, headroom_bytes, reserve)
+            return await cls._open(path, writer, run_dir, headroom_bytes, reserve_beside(path, reserve_bytes))
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"the log at {path} cannot be opened: {error}") from error
 
@@ -174,7 +175,10 @@ class SqliteLog:
             reserve.keep(_free_bytes(path), headroom_bytes)
             undo.pop_all()
             ringer = None if run_dir is None else Ringer(run_dir, TOPIC)
-            return cls(path, reading, writing, lock, end, Signal(), ringer, headroom_bytes, reserve)
+            log = cls(path, reading, writing, lock, end, Signal(), ringer, headroom_bytes, reserve)
+            if reserve.given_up_bytes:
+                log._wait_for_room(writing, "the disk is full, and what was kept back is given up")
+            return log
 
     # ---- appending
 
@@ -263,9 +267,12 @@ class SqliteLog:
 
     def _stop_appending(self, writing: Connection, error: sqlite3.Error) -> None:
         """Refuse appends from now on, until a probe shows that the disk takes them again."""
-        self._trouble = f"the log cannot be written: {error}"
         _log.error("log stopped", extra={"error": str(error), "sqlite_error": getattr(error, "sqlite_errorname", None)})
-        self._refuse_waiting(self._trouble)
+        self._wait_for_room(writing, f"the log cannot be written: {error}")
+
+    def _wait_for_room(self, writing: Connection, why: str) -> None:
+        self._trouble = why
+        self._refuse_waiting(why)
         if not self._closed and (self._recovery is None or self._recovery.done()):
             self._recovery = asyncio.create_task(self._recover(writing), name="log recovery")
 
@@ -349,6 +356,11 @@ class SqliteLog:
                 self._lock.close()
 
 
+def reserve_beside(path: Path, size_bytes: int = RESERVE_BYTES) -> Reserve:
+    """What is kept back on the disk of the log at this path."""
+    return Reserve(path.with_name(f"{path.name}.reserve"), size_bytes)
+
+
 async def _open_reader(path: Path, undo: contextlib.AsyncExitStack) -> Connection:
     reading = await connect(path, writer=False)
     undo.push_async_callback(close_all, reading)
@@ -413,6 +425,12 @@ def _end(db: sqlite3.Connection) -> int:
 def _count(db: sqlite3.Connection) -> int:
     count: int = db.execute(_COUNT).fetchone()[0]
     return count
+
+
+def make_room_to_start(path: Path) -> None:
+    """Give up what is kept back where not even a server could start, whose locks and notes take room."""
+    if _free_bytes(path) < START_BYTES:
+        reserve_beside(path).give_up()
 
 
 def _free_bytes(path: Path) -> int:

@@ -17,7 +17,7 @@ from collector.app import add_edge_routes, answer_errors
 from collector.enrich.lookups import watch
 from collector.listener import EdgeRunner
 from collector.log import EventLog, LogUnavailable
-from collector.log.opening import open_log
+from collector.log.opening import make_room_to_start, open_log
 from collector.pipeline import Edge
 from collector.proxies import TrustedProxies
 from collector.rate_limit import RateLimit
@@ -78,6 +78,8 @@ async def _serving(
     folder = plan.folder
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
+        if Role.EDGE in plan.roles:
+            make_room_to_start(plan.urls.log)
         ownership = stack.enter_context(folder.owned()) if Role.EDGE in plan.roles else None
         announce_api = stack.enter_context(api_owned(folder)) if Role.API in plan.roles else None
         log = await _open_log(plan, stop)
