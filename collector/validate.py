@@ -262,7 +262,8 @@ def _times(timestamp: Any, original: Any, own_sent_at: Any, batch_sent_at: Any, 
     try:
         when = settle(claimed, sent_ms, at.received_at_ms, at.received_at, at.latest, at.min_skew_ms)
     except ValueError as error:
-        raise _Flaw(Reason.INVALID_TIMESTAMP, f"`timestamp`: {error}") from error
+        detail = "`timestamp`, corrected for the sender's clock, is outside the years 1 to 9999"
+        raise _Flaw(Reason.INVALID_TIMESTAMP, detail) from error
     return _Times(when.timestamp, first_claim, sent, (*warnings, when.warning) if when.warning else warnings)
 
 

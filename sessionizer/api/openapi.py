@@ -6,15 +6,13 @@ Write it anew with `python -m sessionizer.api.openapi > docs/openapi.json`.
 import functools
 import sys
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import msgspec
 
 from sessionizer.api.operations import OPERATIONS, WRITE_KEY, Operation, Parameter
 from sessionizer.api.problems import ProblemReason
-
-API_VERSION = "1.0.0"
-"""Of the interface, not of the package: answers gain fields within 1."""
 
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "apiKey": {"type": "http", "scheme": "bearer", "description": "The API key, a server's secret."},
@@ -68,7 +66,7 @@ def _assembled() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Ariane",
-            "version": API_VERSION,
+            "version": version("ariane"),
             "summary": "From clicks to customers you know.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

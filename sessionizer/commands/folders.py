@@ -7,7 +7,9 @@ usually the same, holds `run/api.lock` and writes `run/api.json`, so that reader
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import click
 import msgspec
 
 from collector.erasure import KEY_BYTES, Hasher
@@ -46,6 +48,14 @@ def api_owner(folder: DataFolder) -> Owner | None:
         return msgspec.json.decode((folder.run / _API_NOTE).read_bytes(), type=Owner)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def open_or_make(root: Path) -> DataFolder:
+    """The data folder; one that is made is mentioned, because it may be a slip of the pen."""
+    folder = DataFolder(root)
+    if not root.exists():
+        click.echo(f"ariane: there was no data folder {root}, so it was made.", err=True)
+    return folder.create()
 
 
 def hasher_of(folder: DataFolder) -> Hasher:

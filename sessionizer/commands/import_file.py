@@ -14,6 +14,7 @@ from sessionizer.commands import settings_file
 from sessionizer.commands.command import Command
 from sessionizer.commands.edge_settings import EDGE, edge_settings
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import open_or_make
 from sessionizer.commands.options import data_options, json_option, log_option
 from sessionizer.commands.plan import Urls, urls_for
 from sessionizer.commands.progress import Show, progress
@@ -103,7 +104,7 @@ def import_file(ctx: click.Context, /, data: Path, log: str | None, as_json: boo
     from collector.runtime import loop
     from collector.runtime.clock import monotonic_s
 
-    folder = DataFolder(data).create()
+    folder = open_or_make(data)
     job = _job(options)
     started_s = monotonic_s()
     with progress("checking" if options["dry_run"] else "importing", unit="bytes") as show:

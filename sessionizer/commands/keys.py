@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import open_or_make
 from sessionizer.commands.options import data_options, json_option
 
 
@@ -18,12 +18,12 @@ from sessionizer.commands.options import data_options, json_option
 def keys(data: Path, as_json: bool, name: str | None) -> None:
     """Show the keys of a source, and the API key.
 
-    Makes the data folder and its keys when there are none, as `ariane serve` does.
+    Makes the data folder and its keys when there are none, as `ariane serve` does, and says so.
     """
     from collector.runtime.clock import now_ms
     from collector.sources import SourcesFile
 
-    folder = DataFolder(data).create()
+    folder = open_or_make(data)
     index = SourcesFile(folder.sources).current(now_ms())
     source = index.default if name is None else index.named(name)
     if source is None:

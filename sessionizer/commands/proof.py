@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from collector.proof import MAX_LIFE_S, sign
-from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import open_or_make
 from sessionizer.commands.options import data_options
 
 
@@ -35,7 +35,7 @@ def proof(
     from collector.runtime.clock import now_ms
     from collector.sources import SourcesFile
 
-    index = SourcesFile(DataFolder(data).create().sources).current(now_ms())
+    index = SourcesFile(open_or_make(data).sources).current(now_ms())
     source = index.default if name is None else index.named(name)
     if source is None:
         raise Failure(f"there is no source {name!r}", "`ariane sources list` shows them.")

@@ -10,7 +10,7 @@ from collector.runtime.folder import DataFolder
 from sessionizer.commands.backup import copy_database
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
-from sessionizer.commands.folders import hasher_of
+from sessionizer.commands.folders import api_owned, hasher_of
 from sessionizer.commands.options import data_options, log_option, store_option
 from sessionizer.commands.plan import Urls, path_of, urls_for
 from sessionizer.commands.progress import Show, progress
@@ -52,7 +52,7 @@ async def _in_place(folder: DataFolder, urls: Urls, show: Show) -> int:
 
     path = path_of(urls.store)
     fresh = path.with_name(f"{path.name}.replay")
-    with folder.create().owned():
+    with folder.create().owned(), api_owned(folder):  # an API would go on reading the store that is replaced
         async with earlier_state(path, writer=True) as earlier, opened_log(folder, urls) as log:
             remove_database(fresh)
             count = await rebuild(log, hasher_of(folder), fresh, earlier, show)

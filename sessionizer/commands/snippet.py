@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
 from sessionizer.commands.failures import Failure
+from sessionizer.commands.folders import open_or_make
 from sessionizer.commands.options import data_options
 
 
@@ -20,7 +20,7 @@ def snippet(data: Path, name: str | None, url: str | None) -> None:
     from collector.runtime.clock import now_ms
     from collector.sources import SourcesFile
 
-    folder = DataFolder(data).create()
+    folder = open_or_make(data)
     index = SourcesFile(folder.sources).current(now_ms())
     source = index.default if name is None else index.named(name)
     if source is None:

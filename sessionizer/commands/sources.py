@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from collector.runtime.folder import DataFolder
 from sessionizer.commands.command import Command
+from sessionizer.commands.folders import open_or_make
 from sessionizer.commands.options import data_options, json_option
 
 
@@ -23,7 +23,7 @@ def list_sources(data: Path, as_json: bool) -> None:
     from collector.runtime.clock import now_ms
     from collector.sources import SourcesFile
 
-    found = SourcesFile(DataFolder(data).create().sources).current(now_ms()).sources
+    found = SourcesFile(open_or_make(data).sources).current(now_ms()).sources
     shown = [{"name": each.name, "write_key": each.write_key, "origins": list(each.origins)} for each in found]
     if as_json:
         click.echo(msgspec.json.encode(shown))
@@ -45,7 +45,7 @@ def add_source(data: Path, as_json: bool, origins: tuple[str, ...], name: str) -
     """Add a source with fresh keys; to an existing one, add origins."""
     from sessionizer.commands.sources_file import add
 
-    source = add(DataFolder(data).create().sources, name, origins)
+    source = add(open_or_make(data).sources, name, origins)
     if as_json:
         click.echo(msgspec.json.encode(source))
     else:

@@ -1,5 +1,6 @@
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ ROUTED = {(each.method, each.path) for each in ROUTES} | {("GET", "/metrics")}
 
 def test_the_document_is_valid_openapi():
     validate(json.loads(document()))
+
+
+def test_it_carries_the_packages_version():
+    assert json.loads(document())["info"]["version"] == version("ariane")
 
 
 def test_the_committed_document_is_fresh():

@@ -144,6 +144,18 @@ def test_replay_in_place_mends_a_store_that_was_tampered_with(tmp_path: Path) ->
     assert not list(tmp_path.glob("*replay*"))
 
 
+def test_replay_in_place_is_refused_while_an_api_reads_the_store(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        stored = server.post("/v1/page", {"anonymousId": "a"}).headers["Log-Position"]
+        assert server.get("/v1/profiles/anonymous_id:a", stored).status == 200
+    with serving(tmp_path, "--roles", "api") as api:
+        refused = ariane("replay", "--data", tmp_path)
+        assert refused.status == 1
+        assert api.url in refused.err
+        assert api.get("/v1/profiles/anonymous_id:a").status == 200
+    assert ariane("replay", "--data", tmp_path).status == 0
+
+
 def test_replay_mends_a_store_that_cannot_be_read(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         send(server)
