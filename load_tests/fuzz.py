@@ -33,6 +33,8 @@ else:
     from tests.fuzz.targets import MAX_BYTES, TARGETS
 
 MEMORY_MB = 2048
+MAX_KEPT, MAX_KEPT_BYTES = 120, 20_000
+"""How large a corpus may grow by itself."""
 WORDS = (
     *("anonymousId", "userId", "messageId", "previousId", "groupId", "event", "name", "type", "timestamp", "sentAt"),
     *("originalTimestamp", "properties", "traits", "context", "integrations", "batch", "writeKey", "externalIds", "id"),
@@ -125,7 +127,7 @@ def keep_smallest(name: str, seeds: Path) -> None:
     kept = {bytes(each) for each in read_corpus(name)}
     size = sum(map(len, kept))
     for each in sorted((file.read_bytes() for file in seeds.iterdir()), key=len):
-        if each not in kept and size + len(each) < 60_000 and len(kept) < 250:
+        if each not in kept and size + len(each) < MAX_KEPT_BYTES and len(kept) < MAX_KEPT:
             kept.add(each)
             size += len(each)
     write_corpus(name, sorted(kept, key=lambda each: (len(each), each)))

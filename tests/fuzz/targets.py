@@ -47,6 +47,7 @@ from sessionizer.reading import BadCursor, Who
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
+from tests.fuzz.shapes import events
 from tests.running_edge import OPEN, basic, make_edge
 
 Target = Callable[[bytes], None]
@@ -80,6 +81,12 @@ def single(data: bytes) -> None:
 def batch(data: bytes) -> None:
     """A batch; the first byte chooses the key."""
     _ingest(_posted("/v1/batch", data[1:], "sk_open" if data[:1] == b"s" else "wk_open"))
+
+
+def shaped(data: bytes) -> None:
+    """A batch that is JSON whatever the bytes, so that what lies behind the decoder is reached."""
+    body = json.dumps({"batch": events(data[1:])}).encode()
+    _ingest(_posted("/v1/batch", body, "sk_open" if data[:1] > b"\x80" else "wk_open"), readable=len(body) < 400_000)
 
 
 def pixel(data: bytes) -> None:
@@ -343,10 +350,10 @@ async def _known_people() -> FoldedPeople:
     if not _people:
         _edge.log = MemoryLog()
         one = {"type": "page", "userId": "ada"}
-        events = [
+        views = [
             one | {"anonymousId": f"d{n % 3}", "messageId": f"m{n}", "timestamp": f"2026-0{n}-01"} for n in range(1, 9)
         ]
-        await collect(_posted("/v1/batch", json.dumps({"batch": events}).encode(), "sk_open"), _edge)
+        await collect(_posted("/v1/batch", json.dumps({"batch": views}).encode(), "sk_open"), _edge)
         store = await open_store(f"sqlite:{_folder / 'store.db'}", writer=True)
         await Worker(_edge.log, store).catch_up()
         _people.append(FoldedPeople(store, _edge.log))
@@ -390,7 +397,7 @@ def _has_nul(value: Any) -> bool:
 TARGETS: dict[str, Target] = {
     each.__name__: each
     for each in (
-        *(single, batch, pixel, headers, basic_header, inflated, proof, guards, times),
+        *(single, batch, shaped, pixel, headers, basic_header, inflated, proof, guards, times),
         *(who, cursor, parameter, imported, record, sources),
     )
 }
