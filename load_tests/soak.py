@@ -15,7 +15,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -47,20 +47,21 @@ MB = 2**20
 class Soak:
     """One server under one load, watched."""
 
-    def __init__(self, server: Server, folder: Path, people: int, seed: int) -> None:
+    def __init__(self, server: Server, folder: Path, people: int, seed: int, devices: Sequence[str] = ()) -> None:
         self._server = server
         self._folder = folder
         self._people = people
         self._client = wire.Client(server.url, CONNECTIONS)
         self._probe = wire.Client(server.url, CONNECTIONS)
         self._chance = Random(seed)
-        self._devices: list[str] = []
+        self._devices = list(devices)
+        """Seen ones, whose profiles are read."""
         self._samples = (folder / "samples.ndjson").open("ab")
         self._began_s = time.monotonic()
         self.phase = "steady"
         self.events = self.requests = self.failed = 0
         self.position = 0
-        self._took_ms: dict[str, list[float]] = {"ingest": [], "write_to_read": [], "profile_read": []}
+        self.took_ms: dict[str, list[float]] = {"ingest": [], "write_to_read": [], "profile_read": []}
 
     async def steady(self, seed: int, events_per_s: float, for_s: float) -> None:
         """Send traffic at its own pace for so long; what cannot be sent in time is sent late, not left out."""
@@ -133,24 +134,24 @@ class Soak:
                 print(f"{what}: {answer.head[:60]!r} {answer.body[:200]!r}", flush=True)
                 self.failed += 1
                 return None
-        self._took_ms[what].append((answer.at_s - began_s) * 1000)
+        self.took_ms[what].append((answer.at_s - began_s) * 1000)
         return answer
 
     def _profile(self, device: str, headers: dict[str, str] | None = None) -> bytes:
         return wire.get(f"/v1/profiles/anonymous_id:{device}", self._server.keys["api_key"], headers)
 
-    async def read_profiles(self) -> None:
-        while True:
-            await asyncio.sleep(1 / READS_PER_S)
-            if self._devices:
-                await self._timed("profile_read", self._probe, self._profile(self._chance.choice(self._devices)))
+    async def read_profiles(self, per_s: float = READS_PER_S) -> None:
+        """Read some device's profile so often, for ever, each on time whether or not the last one is answered."""
+        async with asyncio.TaskGroup() as group:
+            async for _ in _ticks(per_s):
+                if self._devices:
+                    profile = self._profile(self._chance.choice(self._devices))
+                    group.create_task(self._timed("profile_read", self._probe, profile))
 
-    async def write_and_read(self) -> None:
-        """A page view, and the profile that shows it."""
-        key, nth = self._server.keys["write_key"], 0
-        while True:
-            await asyncio.sleep(1 / WRITES_PER_S)
-            nth += 1
+    async def write_and_read(self, per_s: float = WRITES_PER_S) -> None:
+        """A page view, and the profile that shows it, so often, for ever, one after the other."""
+        key = self._server.keys["write_key"]
+        async for nth in _ticks(per_s):
             device = f"probe-{nth % 500}"
             body = msgspec.json.encode({"anonymousId": device, "properties": {"url": "https://shop.example/probe"}})
             began_s = time.monotonic()
@@ -160,9 +161,24 @@ class Soak:
                 written = await self._probe.ask(wire.post("/v1/page", body, key))
                 read = await self._probe.ask(self._profile(device, {"After-Position": str(written.position)}))
                 if written.status == read.status == 200:
-                    self._took_ms["write_to_read"].append((read.at_s - began_s) * 1000)
+                    self.took_ms["write_to_read"].append((read.at_s - began_s) * 1000)
                 else:
                     self.failed += 1
+
+    def say(self, when: str, *names: str) -> None:
+        """Print what was measured since the last time."""
+        for name in names:
+            count = len(self.took_ms[name])
+            median_ms, p99_ms = self._taken(name)
+            print(
+                f"{name.replace('_', ' '):<14} {when:<24} median {median_ms:6.2f} ms  p99 {p99_ms:7.2f} ms  n {count:,}"
+            )
+
+    def _taken(self, name: str) -> tuple[float, float]:
+        """The median and the 99th percentile in ms, of what was measured since the last time."""
+        ordered = sorted(self.took_ms[name])
+        self.took_ms[name].clear()
+        return round(ordered[len(ordered) // 2], 2), round(ordered[int(len(ordered) * 0.99)], 2)
 
     async def sample(self) -> None:
         """Add a line every ten seconds, for ever."""
@@ -183,13 +199,10 @@ class Soak:
             "failed": self.failed,
             "load_1min": round(os.getloadavg()[0], 2),
         }
-        for name, took_ms in self._took_ms.items():
-            ordered = sorted(took_ms)
-            if ordered:
-                line[f"{name}_p50_ms"] = round(ordered[len(ordered) // 2], 2)
-                line[f"{name}_p99_ms"] = round(ordered[int(len(ordered) * 0.99)], 2)
-                line[f"{name}_count"] = len(ordered)
-            took_ms.clear()
+        for name in self.took_ms:
+            if (count := len(self.took_ms[name])) > 0:
+                line[f"{name}_p50_ms"], line[f"{name}_p99_ms"] = self._taken(name)
+                line[f"{name}_count"] = count
         for name, process in family.items():
             with suppress(psutil.NoSuchProcess):  # the mind is just being started again: the next line has it
                 line[f"rss_{name}_mb"] = round(process.memory_info().rss / MB, 1)
@@ -201,6 +214,16 @@ class Soak:
             if each.name.endswith("-wal"):
                 line[f"wal_{each.name.partition('.')[0]}_mb"] = round(each.stat().st_size / MB, 2)
         return line
+
+
+async def _ticks(per_s: float) -> AsyncIterator[int]:
+    """1, 2, 3 … at that pace; late ones at once."""
+    began_s, nth = time.monotonic(), 0
+    while True:
+        nth += 1
+        if (early_s := began_s + nth / per_s - time.monotonic()) > 0:
+            await asyncio.sleep(early_s)
+        yield nth
 
 
 def _family(pid: int, known: dict[str, psutil.Process]) -> dict[str, psutil.Process]:

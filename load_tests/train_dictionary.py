@@ -1,14 +1,19 @@
-"""Makes the dictionary with which the log compresses its records (collector/log/records.dict).
+"""Makes the dictionaries with which the log packs its records and the store its rows.
 
-    python load_tests/train_dictionary.py           # writes it, and says what it saves on events it was not made from
+    python load_tests/train_dictionary.py           # writes them, and says what they save on other events
+
+`collector/log/records.dict` and `sessionizer/store/rows-1.dict`.
 
 Made from invented events of every kind the protocols speak of: the tracker's, Segment's e-commerce spec, mobile SDKs,
-servers, imports; in many languages, from many browsers, of sites whose names are drawn. So it holds what events have in
-common, field names above all, and nothing of anybody. The same release of zstd gives the same bytes.
+servers; in many languages, from many browsers, of sites whose names are drawn; the rows are what the mind makes of
+them. So they hold what events have in common, field names above all, and nothing of anybody. The same release of zstd
+gives the same bytes.
 
-A log keeps the dictionaries it was written with, so a better one may replace this one at any time.
+A log keeps the dictionaries it was written with, so a better one may replace its at any time. The store does not: a
+better one for it is another file, `rows-2.dict`.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -22,12 +27,15 @@ import zstandard
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from collector.event import Contact, Derived, Event, Trust, to_record
+from collector.log import Record
+from collector.log.memory import MemoryLog
 from collector.runtime.clock import from_text, to_text
+from sessionizer.state import encode
+from sessionizer.store.memory import MemoryStore
+from sessionizer.worker import Worker
 
-TARGET = Path(__file__).resolve().parent.parent / "collector" / "log" / "records.dict"
-SIZE = 16 * 1024
+ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = 12_000
-LEVEL = 3
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WEBKIT, GECKO = "AppleWebKit/537.36 (KHTML, like Gecko)", "Gecko/20100101"
 SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -96,16 +104,18 @@ class Inventor:
         self._agent = agent.format(W=WEBKIT, G=GECKO, S=SAFARI, v=self._version, m=chance.randint(0, 9))
         self._library = chance.choice(LIBRARIES)
         self._device = self._uuid()
+        self._at_ms = from_text("2020-01-01") + chance.randint(0, 12 * 365 * 86_400_000)
 
     def events(self) -> Iterator[Event]:
         """One visit's."""
-        for _ in range(self._chance.randint(1, 5)):
+        for _ in range(self._chance.choice((1, 2, 3, 5, 8, 15))):
             yield self._event()
+            self._at_ms += self._chance.randint(1, 900) * 1000
 
     def _event(self) -> Event:
         chance = self._chance
         kind = chance.choices(("page", "track", "identify", "screen", "group"), (50, 40, 7, 2, 1))[0]
-        at_ms = from_text("2020-01-01") + chance.randint(0, 12 * 365 * 86_400_000)
+        at_ms = self._at_ms
         channel, source, medium, referrer = chance.choice(CHANNELS)
         page = self._page(channel, source, medium, referrer)
         is_server = self._library["name"] in ("analytics-python", "analytics-node")
@@ -251,15 +261,32 @@ def invented(seed: int) -> Iterator[bytes]:
         yield from (to_record(event) for event in Inventor(chance).events())
 
 
-def main() -> None:
-    samples = list(islice(invented(1), SAMPLES))
-    dictionary = zstandard.train_dictionary(SIZE, samples, level=LEVEL)
-    TARGET.write_bytes(dictionary.as_bytes())
-    others = list(islice(invented(2), 2000))
-    pack = zstandard.ZstdCompressor(level=LEVEL, dict_data=dictionary).compress
+async def folded(seed: int) -> list[bytes]:
+    """The rows a store keeps of them, unpacked."""
+    log, store = MemoryLog(), MemoryStore()
+    await log.append([Record("", each) for each in islice(invented(seed), SAMPLES)])
+    await Worker(log, store).catch_up()
+    async with store.snapshot() as snapshot:
+        keys = await snapshot.keys("", SAMPLES)
+        visitors, slices = await snapshot.visitors(keys), await snapshot.slices(keys)
+        sessions = await snapshot.sessions(keys)
+    closed = [each for of in (slices, sessions) for rows in of.values() for each in rows]
+    return [encode(each) for each in (*visitors.values(), *closed)]
+
+
+def train(target: Path, size: int, samples: list[bytes], others: list[bytes]) -> None:
+    """Write a dictionary made from samples, and say what it saves on others."""
+    dictionary = zstandard.train_dictionary(size, samples, level=3)
+    target.write_bytes(dictionary.as_bytes())
+    pack = zstandard.ZstdCompressor(level=1, dict_data=dictionary).compress
     before, after = (sum(map(len, each)) / len(others) for each in (others, map(pack, others)))
-    size, number = len(dictionary.as_bytes()), dictionary.dict_id()
-    print(f"{size:,} bytes, id {number}: records of {before:.0f} bytes take {after:.0f}")
+    print(f"{target.name}: {size:,} bytes, id {dictionary.dict_id()}: {before:.0f} bytes become {after:.0f}")
+
+
+def main() -> None:
+    records, others = list(islice(invented(1), SAMPLES)), list(islice(invented(2), SAMPLES))
+    train(ROOT / "collector" / "log" / "records.dict", 16 * 1024, records, others)
+    train(ROOT / "sessionizer" / "store" / "rows-1.dict", 8 * 1024, asyncio.run(folded(1)), asyncio.run(folded(2)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collector.runtime.doorbell import Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
 from collector.runtime.sqlite import Connection, close_all, connect, migrate, schema_version
 from sessionizer.store import Commit, StoreUnavailable
+from sessionizer.store.packing import RowPacker, RowUnpacker
 from sessionizer.store.sqlite_reading import SqliteSnapshot, begin, end, position_in, wrapped_errors
 from sessionizer.store.sqlite_writing import keep, leave_nothing
 
@@ -34,6 +35,8 @@ class SqliteStore:
         self, writer: Connection | None, readers: list[Connection], run_dir: Path | None, lock: Lock | None
     ) -> None:
         self._writer = writer
+        self._packer = RowPacker()
+        self._unpacker = RowUnpacker()
         self._all_readers = readers
         self._positions, *rest = readers
         self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
@@ -74,7 +77,7 @@ class SqliteStore:
         try:
             with wrapped_errors():
                 position = await connection.run(begin)
-            yield SqliteSnapshot(connection, position)
+            yield SqliteSnapshot(connection, position, self._unpacker)
         finally:
             await asyncio.shield(self._finish_reading(connection))
 
@@ -88,7 +91,7 @@ class SqliteStore:
         if self._writer is None:
             raise RuntimeError("this store was opened for reading")
         with wrapped_errors():
-            await asyncio.shield(self._writer.run(keep, commit))
+            await asyncio.shield(self._writer.run(keep, commit, self._packer))
         self._ring()
 
     def _ring(self) -> None:

@@ -23,6 +23,7 @@ from sessionizer.state import (
     decode_visitor,
 )
 from sessionizer.store import Crowd, StoreUnavailable
+from sessionizer.store.packing import RowUnpacker
 
 HASH_BYTES = 8
 """Of a message id's hash, kept for each event in `arrivals`."""
@@ -35,9 +36,19 @@ _read_root = msgspec.json.Decoder(tuple[str, ...]).decode
 class SqliteSnapshot:
     """One read transaction."""
 
-    def __init__(self, connection: Connection, position: int) -> None:
+    def __init__(self, connection: Connection, position: int, unpacker: RowUnpacker) -> None:
         self._connection = connection
         self.position = position
+        self._unpack = unpacker.unpack
+
+    def _refs(self, kept: bytes) -> Refs:
+        return decode_refs(self._unpack(kept))
+
+    def _slice(self, kept: bytes) -> Slice:
+        return decode_slice(self._unpack(kept))
+
+    def _session(self, kept: bytes) -> Session:
+        return decode_session(self._unpack(kept))
 
     async def _rows(self, sql: str, *parameters: Any) -> list[Any]:
         with wrapped_errors():
@@ -46,31 +57,31 @@ class SqliteSnapshot:
     async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
         sql = """/* Snapshot.visitors */
             select key, record from visitors where key in (select value from json_each(?))"""
-        return {key: decode_visitor(record) for key, record in await self._rows(sql, _array(keys))}
+        return {key: decode_visitor(self._unpack(record)) for key, record in await self._rows(sql, _array(keys))}
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
         sql = """/* Snapshot.chunks */
             select key, refs from visitors join chunks using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _grouped(await self._rows(sql, _array(keys)), decode_refs)
+        return _grouped(await self._rows(sql, _array(keys)), self._refs)
 
     async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
         sql = """/* Snapshot.slices */
             select key, slice from visitors join slices using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _in_order(await self._rows(sql, _array(keys)), decode_slice)
+        return _in_order(await self._rows(sql, _array(keys)), self._slice)
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         sql = """/* Snapshot.sessions */
             select key, session from visitors join sessions using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _in_order(await self._rows(sql, _array(keys)), decode_session)
+        return _in_order(await self._rows(sql, _array(keys)), self._session)
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
-        return _in_order(await self._near("slices", "slice", times), decode_slice)
+        return _in_order(await self._near("slices", "slice", times), self._slice)
 
     async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
-        return _in_order(await self._near("sessions", "session", times), decode_session)
+        return _in_order(await self._near("sessions", "session", times), self._session)
 
     async def _near(self, table: str, column: str, times: Mapping[str, Collection[int]]) -> list[Any]:
         wanted = json.dumps([[key, t] for key, of_key in times.items() for t in sorted(set(of_key))])

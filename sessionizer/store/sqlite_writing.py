@@ -3,22 +3,25 @@
 import json
 import sqlite3
 from array import array
+from collections.abc import Callable
 
 import msgspec
 
 from collector.runtime.sqlite import leave_no_trace, transaction
 from sessionizer.facts import pack, unpack, without
-from sessionizer.state import VisitorChange, encode
+from sessionizer.state import Packed, VisitorChange
 from sessionizer.store import Carried, Commit, Conflict, Erasing
+from sessionizer.store.packing import RowPacker
 from sessionizer.store.sqlite_reading import HASH_BYTES
 
 ROWS = ("chunks", "slices", "sessions", "naming", "carrying")
 """The tables with rows of a visitor's history."""
 
+Pack = Callable[[Packed], bytes]
 _write_root = msgspec.json.Encoder().encode
 
 
-def keep(db: sqlite3.Connection, commit: Commit) -> None:
+def keep(db: sqlite3.Connection, commit: Commit, packer: RowPacker) -> None:
     with transaction(db):
         moved = db.execute(
             "/* ProfileStore.commit */ update books set value = ? where name = 'position' and value = ?",
@@ -32,10 +35,10 @@ def keep(db: sqlite3.Connection, commit: Commit) -> None:
             "/* ProfileStore.commit */ insert into suppressed (position) values (?)",
             [(each,) for each in commit.suppressed],
         )
-        _keep_records(db, [change for change in commit.changes if not _has_rows(change)])
+        _keep_records(db, [change for change in commit.changes if not _has_rows(change)], packer.pack)
         for change in commit.changes:
             if _has_rows(change):
-                _keep_visitor(db, change)
+                _keep_visitor(db, change, packer.pack)
         if commit.put_off:
             db.execute(
                 """/* ProfileStore.commit */ insert or ignore into waiting (visitor)
@@ -217,20 +220,20 @@ def _has_rows(change: VisitorChange) -> bool:
     )
 
 
-def _keep_records(db: sqlite3.Connection, changes: list[VisitorChange]) -> None:
+def _keep_records(db: sqlite3.Connection, changes: list[VisitorChange], pack: Pack) -> None:
     """Keep visitors that closed nothing and named nobody new: nearly all, in one go."""
     db.executemany(
         """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
         on conflict (key) do update set record = excluded.record, shared = excluded.shared""",
-        [(change.key, encode(change.record), change.record.shared) for change in changes],
+        [(change.key, pack(change.record), change.record.shared) for change in changes],
     )
 
 
-def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
+def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> None:
     (visitor,) = db.execute(
         """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
         on conflict (key) do update set record = excluded.record, shared = excluded.shared returning visitor""",
-        (change.key, encode(change.record), change.record.shared),
+        (change.key, pack(change.record), change.record.shared),
     ).fetchone()
     if change.refolded:
         for table in (*ROWS, "waiting"):
@@ -238,19 +241,19 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange) -> None:
     if change.chunks:
         db.executemany(
             "/* ProfileStore.commit */ insert or replace into chunks (visitor, number, refs) values (?, ?, ?)",
-            [(visitor, number, encode(each)) for number, each in change.chunks.items()],
+            [(visitor, number, pack(each)) for number, each in change.chunks.items()],
         )
     if change.slices:
         db.executemany(
             """/* ProfileStore.commit */
             insert or replace into slices (visitor, number, started, slice) values (?, ?, ?, ?)""",
-            [(visitor, number, each.first[0], encode(each)) for number, each in change.slices.items()],
+            [(visitor, number, each.first[0], pack(each)) for number, each in change.slices.items()],
         )
     if change.sessions:
         db.executemany(
             """/* ProfileStore.commit */
             insert or replace into sessions (visitor, number, started, session) values (?, ?, ?, ?)""",
-            [(visitor, number, each.first[0], encode(each)) for number, each in change.sessions.items()],
+            [(visitor, number, each.first[0], pack(each)) for number, each in change.sessions.items()],
         )
     for table, column in (("slices", "number"), ("carrying", "slice")) if change.dropped_slices else ():
         db.executemany(

@@ -19,6 +19,7 @@ from sessionizer.eraser import Eraser
 from sessionizer.facts import pack
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
+from sessionizer.store.packing import RowUnpacker
 from sessionizer.store.sqlite import SqliteStore
 from sessionizer.worker import Worker
 from tests.histories import BASE_MS
@@ -93,11 +94,16 @@ class Folder:
         files = [each.read_bytes() for each in self.root.rglob("*") if each.is_file()]
         return [blob for blob in blobs if any(blob[-60:] in content for content in files)]
 
-    async def records(self, text: str) -> set[bytes]:
-        """The log's records with a text in them, as the file keeps them: packed, so that no text shows."""
+    async def packed(self, text: str) -> set[bytes]:
+        """The log's records and the store's rows with a text in them, as the files keep them: no text shows there."""
         found = {each.position for each in await self.log.read(0, 0, 1_000_000) if text.encode() in each.body}
         with closing(sqlite3.connect(self.root / "log.db")) as db:
-            return {body for position, body in db.execute("select position, body from records") if position in found}
+            packed = {body for position, body in db.execute("select position, body from records") if position in found}
+        unpack = RowUnpacker().unpack
+        with closing(sqlite3.connect(self.root / "store.db")) as db:
+            for sql in ("select record from visitors", "select slice from slices", "select session from sessions"):
+                packed |= {row for (row,) in db.execute(sql) if text.encode() in unpack(row)}
+        return packed
 
     def holding(self, text: str) -> list[str]:
         """The files in which a text is found."""
@@ -139,7 +145,7 @@ async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> Non
             assert folder.holding(mark)
             told = await folder.telling(mark)
             assert folder.containing(told)
-            packed = await folder.records(mark)
+            packed = await folder.packed(mark)
             assert len(packed) >= len(lives[n])
             assert len(folder.containing(packed)) == len(packed)
             mind = asyncio.create_task(folder.worker.run())
