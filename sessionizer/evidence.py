@@ -145,6 +145,18 @@ def named(event: StoredEvent) -> list[str]:
     return names
 
 
+def joins(event: StoredEvent) -> list[str]:
+    """What finds an alias by either of the users it may join (rule 5), beside their own names."""
+    if event.type != "alias" or event.user_id is None or event.previous_id is None:
+        return []
+    return [alias_of(event.user_id), alias_of(event.previous_id)]
+
+
+def alias_of(user: str) -> str:
+    """What the store finds the aliases of a user by."""
+    return identifier("alias", user)
+
+
 def proves(event: StoredEvent) -> list[str]:
     """The identifiers this event's proof protects (rule 4)."""
     if event.trust != Trust.PROVEN:

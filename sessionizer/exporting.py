@@ -54,8 +54,8 @@ async def profiles(
     """All profiles after an id, by id: the known ids that are somebody's today."""
     while page := await snapshot.roots(after, PAGE):
         loader = Loader(snapshot, log, erasures)
-        await loader.visitors([key for _, root in page if (key := _visitor_of(root)) is not None])
-        people = await loader.decide_all(_holder, [root for _, root in page])
+        await loader.visitors([key for _, root in page if (key := visitor_of(root)) is not None])
+        people = await loader.decide_all(holder, [root for _, root in page])
         for _, root in page:
             person = people[root]
             if person is not None and person.root == root:
@@ -63,7 +63,8 @@ async def profiles(
         after = page[-1][0]
 
 
-def _visitor_of(root: Root) -> str | None:
+def visitor_of(root: Root) -> str | None:
+    """The visitor one of whose slices or events the root names; None for a user's or a contact's."""
     match root:
         case ("device", device, _):
             return visitor_key(device, "", False, "")
@@ -72,9 +73,9 @@ def _visitor_of(root: Root) -> str | None:
     return None
 
 
-def _holder(world: World, root: Root) -> Person | None:
+def holder(world: World, root: Root) -> Person | None:
     """Who has this very root today, as far as that can be; anybody else's is of no interest here."""
-    key = _visitor_of(root)
+    key = visitor_of(root)
     if key is None:
         return person_of_root(world, root)
     part = next(iter(world.on_their_own(key, root)), None)

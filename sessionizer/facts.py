@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+HASH_BYTES = 8
+"""Of the hash of a message id, where one is only to be recognised."""
+
 
 class Kept(msgspec.Struct, array_like=True, kw_only=True, frozen=True, gc=False):
     """Base of everything in a fact."""
@@ -57,7 +60,55 @@ class SessionAmended(Kept, frozen=True, tag=3):
     after: list[SessionSeen]
 
 
-Fact = SessionStarted | SessionEnded | SessionAmended
+class ProfilesMerged(Kept, frozen=True, tag=4):
+    """Everything that was one profile's is another's now, but for what `ProfilesSplit` before it told."""
+
+    source: bytes
+    into: bytes
+    """16 bytes: the UUIDs."""
+    rule: int
+    message_id: str
+    """Which rule decided (docs/identity.md), and a message that did."""
+
+
+class SliceSeen(Kept, frozen=True):
+    """A stretch of a device's time, or an event without a device."""
+
+    device: str | None
+    first: int
+    last: int
+    """t in ms."""
+    events: int
+
+
+class ProfilesSplit(Kept, frozen=True, tag=5):
+    """Some of what was one profile's is another's now."""
+
+    source: bytes
+    into: bytes
+    slices: list[SliceSeen]
+    """As they are now; some of their events may be new."""
+    rule: int
+    message_id: str
+
+
+class TraitSaid(Kept, frozen=True):
+    """A trait's value, and the message that told it, by its hash's first bytes: to find it when that is erased."""
+
+    value: bytes
+    """JSON."""
+    by: bytes
+
+
+class TraitsChanged(Kept, frozen=True, tag=6):
+    """Traits of a profile that are others than before; a name on one side only is new, or told no more."""
+
+    profile: bytes
+    before: dict[str, TraitSaid]
+    after: dict[str, TraitSaid]
+
+
+Fact = SessionStarted | SessionEnded | SessionAmended | ProfilesMerged | ProfilesSplit | TraitsChanged
 
 
 class FactRow(NamedTuple):

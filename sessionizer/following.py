@@ -8,12 +8,26 @@ from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from collector.runtime.clock import to_text
 from sessionizer import views
 from sessionizer.cursors import read_cursor, write_cursor
-from sessionizer.facts import Fact, SessionAmended, SessionEnded, SessionSeen, SessionStarted
+from sessionizer.facts import (
+    Fact,
+    ProfilesMerged,
+    ProfilesSplit,
+    SessionAmended,
+    SessionEnded,
+    SessionSeen,
+    SessionStarted,
+    SliceSeen,
+    TraitsChanged,
+)
 from sessionizer.reading import BadCursor
 from sessionizer.store import Snapshot
+
+_read = msgspec.json.decode
 
 LOOKED_THROUGH = 10_000
 """Facts looked at for one page, at most, where only some types are wanted."""
@@ -58,7 +72,7 @@ def show(fact: Fact, cursor: str, at: str) -> views.Fact:
                 cursor=cursor,
                 found_at=at,
                 anonymous_id=fact.device,
-                session_id=str(UUID(bytes=fact.id)),
+                session_id=_uuid(fact.id),
                 started_at=to_text(fact.first),
             )
         case SessionEnded():
@@ -73,11 +87,54 @@ def show(fact: Fact, cursor: str, at: str) -> views.Fact:
                 before=[_session(each) for each in fact.before],
                 after=[_session(each) for each in fact.after],
             )
+        case _:
+            return _profile_fact(fact, cursor, at)
+
+
+def _profile_fact(fact: ProfilesMerged | ProfilesSplit | TraitsChanged, cursor: str, at: str) -> views.Fact:
+    match fact:
+        case ProfilesMerged():
+            return views.ProfilesMerged(
+                cursor=cursor,
+                found_at=at,
+                from_=_uuid(fact.source),
+                into=_uuid(fact.into),
+                rule=fact.rule,
+                message_id=fact.message_id,
+            )
+        case ProfilesSplit():
+            return views.ProfilesSplit(
+                cursor=cursor,
+                found_at=at,
+                from_=_uuid(fact.source),
+                into=_uuid(fact.into),
+                slices=[_slice(each) for each in fact.slices],
+                rule=fact.rule,
+                message_id=fact.message_id,
+            )
+        case TraitsChanged():
+            return views.TraitsChanged(
+                cursor=cursor,
+                found_at=at,
+                profile_id=_uuid(fact.profile),
+                before={name: _read(said.value) for name, said in fact.before.items()},
+                after={name: _read(said.value) for name, said in fact.after.items()},
+            )
+
+
+def _slice(seen: SliceSeen) -> views.SliceInFact:
+    return views.SliceInFact(
+        anonymous_id=seen.device, from_=to_text(seen.first), to=to_text(seen.last), events=seen.events
+    )
+
+
+def _uuid(packed: bytes) -> str:
+    return str(UUID(bytes=packed))
 
 
 def _session(seen: SessionSeen) -> views.SessionInFact:
     return views.SessionInFact(
-        session_id=str(UUID(bytes=seen.id)),
+        session_id=_uuid(seen.id),
         started_at=to_text(seen.first),
         ended_at=to_text(seen.last),
         events=seen.events,

@@ -50,7 +50,7 @@ def insert(
     engaged_ms = summaries.engaged_ms_of(happening)
     bought = summaries.commerce_of(happening)
     carries_more = guards.changes_carried(part, said)
-    summaries.add(part, happening, said, engaged_ms, bought)
+    change.learned |= summaries.add(part, happening, said, engaged_ms, bought)
     if carries_more:
         guards.note_carried(change, part)
     open_slice = change.record.slice

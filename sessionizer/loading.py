@@ -7,12 +7,12 @@ from typing import TypeVar
 from collector.log import EventLog, Stored
 from sessionizer import guards
 from sessionizer.erasures import Erasures
-from sessionizer.evidence import Happening, take_apart, words_of
+from sessionizer.evidence import Happening, alias_of, take_apart, words_of
 from sessionizer.owners import MarksOf, Missing, Part, World
 from sessionizer.state import Refs, Session, Visitor, identifier, place
 from sessionizer.store import Readable
 
-USER = identifier("user_id", "")
+USER, ALIAS = identifier("user_id", ""), alias_of("")
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
@@ -60,18 +60,23 @@ class Loader:
             left = undecided
         return answers
 
-    async def _load(self, missing: Missing) -> None:
-        if missing.identifiers:
-            shared = await self.shared(missing.identifiers)
-            self.world.naming |= await self.snapshot.naming(missing.identifiers - shared)
+    async def named(self, identifiers: Iterable[str]) -> None:
+        """Load who names these, ahead of the decisions that will ask."""
+        wanted = {name for name in identifiers if name not in self.world.naming}
+        if wanted:
+            shared = await self.shared(wanted)
+            self.world.naming |= await self.snapshot.naming(wanted - shared)
             self.world.naming |= {name: [] for name in shared}
-            await self.visitors({key for name in missing.identifiers for key in self.world.naming[name]})
+            await self.visitors({key for name in wanted for key in self.world.naming[name]})
+
+    async def _load(self, missing: Missing) -> None:
+        await self.named(missing.identifiers)
         for question in missing.marks:
             self.world.marks[question] = await self._marks(question)
 
     async def shared(self, identifiers: Collection[str]) -> set[str]:
         """Those of the identifiers that are shared contacts (rule 17). Their visitors are never loaded."""
-        asked = {name for name in identifiers if not name.startswith(USER)} - self.world.shared.keys()
+        asked = {name for name in identifiers if not name.startswith((USER, ALIAS))} - self.world.shared.keys()
         if asked:
             kept = self._erasures
             if kept is not None:

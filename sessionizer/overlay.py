@@ -1,19 +1,25 @@
 """The store as it would be after a commit that is not made: a snapshot with the commit laid over it."""
 
 from collections.abc import Collection, Iterable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sessionizer import crowds
 from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
-from sessionizer.store import Commit, Crowd, Snapshot
+from sessionizer.store import Commit, Crowd, Readable
 
 Row = TypeVar("Row", Slice, Session)
+
+
+class Underlying(Readable, Protocol):
+    """What a commit is laid over."""
+
+    async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]: ...
 
 
 class OverlaySnapshot:
     """A `Readable` that shows what the snapshot would be with a commit decided from it."""
 
-    def __init__(self, snapshot: Snapshot, commit: Commit) -> None:
+    def __init__(self, snapshot: Underlying, commit: Commit) -> None:
         self.position = commit.position
         self._under = snapshot
         self._changes = {change.key: change for change in commit.changes}

@@ -69,10 +69,14 @@ class World:
 
     def part(self, visitor: str, number: int) -> Part:
         """The slice of a loaded visitor with this number."""
+        return self.numbered(visitor)[number]
+
+    def numbered(self, visitor: str) -> dict[int, Part]:
+        """The slices of a loaded visitor by number."""
         numbered = self._numbered.get(visitor)
         if numbered is None:
             numbered = self._numbered[visitor] = {part.slice.number: part for part in self.parts[visitor]}
-        return numbered[number]
+        return numbered
 
     def on_their_own(self, visitor: str, root: Root) -> list[Part]:
         """The slices of a loaded visitor that tell of nobody and have this root of their own: one, but for odd ids."""
@@ -164,8 +168,10 @@ def contact_owner(world: World, contact: Contact, at: Place | None) -> str | Non
             question = MarksOf(part.visitor, part.slice.number, contact)
             if question not in world.marks:
                 questions.append(question)
-            else:
-                before.append((max(mark for mark in world.marks[question] if mark[:2] <= at[:2]), user))
+                continue
+            carried = [mark for mark in world.marks[question] if mark[:2] <= at[:2]]
+            if carried:  # none: its visitor waits to be folded again, and its events may carry it no more
+                before.append((max(carried), user))
     if questions:
         raise Missing(marks=questions)
     if before:

@@ -4,10 +4,12 @@ publish()        what a batch decided
 end_silent()     sessions that are over because nothing has come for half an hour
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from collector.log import EventLog
 from collector.runtime.clock import from_canonical
-from sessionizer import session_facts
+from sessionizer import belonging, profile_facts, session_facts
+from sessionizer.erasures import Erasures
 from sessionizer.overlay import laid_over
 from sessionizer.session_facts import Told
 from sessionizer.sessions import GAP_MS
@@ -21,12 +23,20 @@ AT_ONCE = 1000
 """Visitors looked at in one go."""
 
 
-async def publish(snapshot: Snapshot, commit: Commit, now_ms: int) -> None:
+async def publish(snapshot: Snapshot, log: EventLog, erasures: Erasures, commit: Commit, now_ms: int) -> None:
     """Add to a commit decided from this snapshot what it is to publish."""
     commit.found_ms = now_ms
-    pending = await snapshot.pending([change.key for change in commit.changes if change.record.device is not None])
+    changes = list({change.key: change for change in commit.changes}.values())  # of two of one visitor the last is kept
+    await _publish_sessions(snapshot, commit, changes, now_ms)
+    commit.facts += profile_facts.tell(await belonging.compare(snapshot, log, erasures, commit, changes))
+
+
+async def _publish_sessions(
+    snapshot: Snapshot, commit: Commit, changes: Collection[VisitorChange], now_ms: int
+) -> None:
+    pending = await snapshot.pending([change.key for change in changes if change.record.device is not None])
     undecided: list[VisitorChange] = []
-    for change in commit.changes:
+    for change in changes:
         told = session_facts.tell(change, change.key in pending)
         if told is None:
             undecided.append(change)

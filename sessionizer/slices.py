@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence, Set
 from operator import attrgetter
 
 from sessionizer import guards, sessions, summaries
-from sessionizer.evidence import Happening, Words, named, proves, words_of
+from sessionizer.evidence import Happening, Words, joins, named, proves, words_of
 from sessionizer.state import (
     CHUNK,
     Cut,
@@ -54,7 +54,7 @@ def fold(
         ),
     )
     for each in happenings:
-        for name in named(each.event):
+        for name in (*named(each.event), *joins(each.event)):
             change.index.setdefault(name, False)
         index_proofs(change, each, retracted)
         count(change.record, each)
@@ -215,7 +215,7 @@ def _add(change: VisitorChange, happening: Happening, said: Words) -> None:
         raise ValueError("no open slice")
     engaged_ms = summaries.engaged_ms_of(happening)
     bought = summaries.commerce_of(happening)
-    summaries.add(current, happening, said, engaged_ms, bought)
+    change.learned |= summaries.add(current, happening, said, engaged_ms, bought)
     if record.device is None:
         return
     session = record.session
@@ -241,6 +241,10 @@ def index(change: VisitorChange, part: Slice, happening: Happening, retracted: S
     for name in named(event):
         if not _has_named(part, name):
             change.index.setdefault(name, False)
+        elif event.contacts:
+            change.spoken.add(name)
+    for name in joins(event):
+        change.index.setdefault(name, False)
     index_proofs(change, happening, retracted)
 
 

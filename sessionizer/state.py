@@ -298,6 +298,15 @@ class VisitorChange(msgspec.Struct, kw_only=True):
     """By slice number, open or closed; after a refold of all slices, else of those that carry something new."""
     roots: set[Root] = set()
     """Roots whose profile ids may have been handed out from now on."""
+    spoken: set[str] = set()
+    """Identifiers of contacts its events named again, in a slice that carried them already."""
+    learned: bool = False
+    """Its events told traits."""
+
+    @property
+    def renumbers(self) -> bool:
+        """Whether slices are numbered anew, all or some: one of before and one of after are matched by their events."""
+        return self.refolded or bool(self.dropped_slices)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from sessionizer import guards, slices
-from sessionizer.evidence import Happening, named, words_of
+from sessionizer.evidence import Happening, joins, named, words_of
 from sessionizer.state import MAX_CHUNK, Before, Key, Refs, Session, Slice, VisitorChange
 
 _first = attrgetter("first")
@@ -96,7 +96,7 @@ def mend(
     change.dropped_slices = [part.number for part in past.parts[window.begin : window.end]]
     for each, said in told:
         if each.id in fresh:
-            for name in named(each.event):
+            for name in (*named(each.event), *joins(each.event)):
                 change.index.setdefault(name, False)
             slices.index_proofs(change, each, retracted)
             slices.count(record, each)

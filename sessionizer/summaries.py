@@ -29,8 +29,8 @@ _read_spoken = msgspec.json.Decoder(_Spoken).decode
 _read_traits = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought: commerce.Properties | None) -> None:
-    """Add one event to its slice, in place, but for its sessions and touches."""
+def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought: commerce.Properties | None) -> bool:
+    """Add one event to its slice, in place, but for its sessions and touches; whether it told traits."""
     event = happening.event
     key = happening.key
     if key < part.first:
@@ -47,12 +47,13 @@ def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought:
             part.cart = commerce.remember_change(part.cart, change)
     if said.label is not None or said.contacts or said.claims:
         _listen(part, key, said)
-    _learn_traits(part, happening, said.lost)
+    learned = _learn_traits(part, happening, said.lost)
     derived = event.derived
     part.browser = sessions.last_said(part.browser, key, derived.browser)
     part.os = sessions.last_said(part.os, key, derived.os)
     part.device_type = sessions.last_said(part.device_type, key, derived.device_type)
     part.country = sessions.last_said(part.country, key, derived.country)
+    return learned
 
 
 def commerce_of(happening: Happening) -> commerce.Properties | None:
@@ -102,7 +103,7 @@ def _seen(so_far: Seen | None, key: Key) -> Seen:
     return so_far
 
 
-def _learn_traits(part: Slice, happening: Happening, lost: tuple[str, ...]) -> None:
+def _learn_traits(part: Slice, happening: Happening, lost: tuple[str, ...]) -> bool:
     """Per name the value last in order. A contact an event lost, it does not say as a trait either."""
     event = happening.event
     spoken: dict[str, msgspec.Raw] = {}
@@ -120,6 +121,7 @@ def _learn_traits(part: Slice, happening: Happening, lost: tuple[str, ...]) -> N
     for name, value in spoken.items():
         if name not in lost and (name not in part.traits or part.traits[name].key <= happening.key):
             part.traits[name] = Trait(value=bytes(value), key=happening.key)
+    return bool(spoken)
 
 
 def _says(value: msgspec.Raw, contact: Contact) -> bool:

@@ -68,14 +68,15 @@ class Unfolding:
         quarantined = {position for position, _ in await self._snapshot.quarantined()}.intersection(
             erased.order.positions
         )
+        profile_ids = {profile_id(root) for root in await self._roots(gone, left, erased)}
         commit.erasing = Erasing(
             visitors=dropped,
-            profile_ids={profile_id(root) for root in await self._roots(gone, left, erased)},
+            profile_ids=profile_ids,
             message_ids=message_ids,
             retraction_events=sorted(forgotten_names),
             reasons={event.message_id: _read_retraction(event.properties).reason for event in replaced.values()},
             positions={each.position for each in gone} | quarantined,
-            facts=await self._facts(Gone(gone)),
+            facts=await self._facts(Gone(gone, profile_ids)),
         )
         commit.due = await self._no_longer_pending(commit.changes, records)
         positions = {each.position for each in doomed}

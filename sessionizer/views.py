@@ -287,7 +287,45 @@ class SessionAmended(FactBase, frozen=True, kw_only=True):
     after: list[SessionInFact]
 
 
-Fact = SessionStarted | SessionEnded | SessionAmended
+class ProfilesMerged(FactBase, frozen=True, kw_only=True):
+    """There was a profile, and now all of it is another's."""
+
+    from_: str = msgspec.field(name="from")
+    into: str
+    rule: int
+    """Which rule of docs/identity.md decided."""
+    message_id: str
+    """A message that did."""
+
+
+class SliceInFact(Shown, frozen=True, kw_only=True):
+    """A stretch of one device's time, or an event without a device, as it was when the fact was found."""
+
+    anonymous_id: str | None
+    from_: str = msgspec.field(name="from")
+    to: str
+    events: int
+
+
+class ProfilesSplit(FactBase, frozen=True, kw_only=True):
+    """Some of what was one profile's is another's now."""
+
+    from_: str = msgspec.field(name="from")
+    into: str
+    slices: list[SliceInFact]
+    rule: int
+    message_id: str
+
+
+class TraitsChanged(FactBase, frozen=True, kw_only=True):
+    """Traits of a profile that are others than before; a name on one side only is new, or told no more."""
+
+    profile_id: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+Fact = SessionStarted | SessionEnded | SessionAmended | ProfilesMerged | ProfilesSplit | TraitsChanged
 FACT_TYPES = frozenset(each.__name__ for each in get_args(Fact))
 
 

@@ -137,7 +137,7 @@ class Worker:
             else:
                 commit = await Decision(self._log, snapshot, self._erasures).of(take_apart(records))
                 if self._quietly_to is None:
-                    await publishing.publish(snapshot, commit, self._now_ms())
+                    await publishing.publish(snapshot, self._log, self._erasures, commit, self._now_ms())
         await self._commit(commit, len(records))
         self._some_wait |= bool(commit.put_off)
         if erases:
@@ -156,7 +156,7 @@ class Worker:
                 await self._erasures.up_to(snapshot.position)
                 commit = await Decision(self._log, snapshot, self._erasures).of_waiting()
                 if commit is not None and self._quietly_to is None:
-                    await publishing.publish(snapshot, commit, self._now_ms())
+                    await publishing.publish(snapshot, self._log, self._erasures, commit, self._now_ms())
             if commit is None:
                 self._some_wait = False
             else:

@@ -104,6 +104,20 @@ def test_whoever_follows_the_facts_knows_every_visit_however_often_the_mind_is_k
         assert follower.follow(server, written) == ["SessionStarted", "SessionEnded"]
 
 
+def test_a_login_is_told_as_a_merge_that_the_old_id_resolves_to(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        view = {"type": "page", "anonymousId": "d1", "messageId": "m1"}
+        written = server.post("/v1/batch", {"batch": [view]}).headers["Log-Position"]
+        anonymous = server.get("/v1/profiles/anonymous_id:d1", written).json()["profile_id"]
+        after = server.get("/v1/facts", written).headers["Next-Cursor"]
+        login = {"type": "identify", "anonymousId": "d1", "userId": "jane", "traits": {"name": "Jane"}}
+        server.post("/v1/batch", {"batch": [login]})
+        heard = [json.loads(line) for line in server.get(f"/v1/facts?wait=30&after={after}").body.splitlines()]
+        assert [each["fact"] for each in heard] == ["ProfilesMerged", "TraitsChanged"]
+        assert heard[0]["from"] == anonymous
+        assert server.get(f"/v1/profiles/profile_id:{anonymous}").json()["profile_id"] == heard[0]["into"]
+
+
 def test_a_past_visit_is_over_soon_after_it_came_in(tmp_path: Path) -> None:
     """The long poll waits for the mind's clock: ten seconds in which nothing more came of that visit."""
     with serving(tmp_path) as server:

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,7 +17,16 @@ from collector.log import Record
 from collector.log.memory import MemoryLog, MemoryRefused
 from collector.runtime import clock
 from sessionizer.eraser import Done, Eraser, NotFinished
-from sessionizer.facts import Fact, SessionAmended, SessionEnded, SessionStarted
+from sessionizer.evidence import message_hash
+from sessionizer.facts import (
+    Fact,
+    ProfilesMerged,
+    ProfilesSplit,
+    SessionAmended,
+    SessionEnded,
+    SessionStarted,
+    TraitsChanged,
+)
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store.memory import MemoryStore
@@ -119,22 +129,36 @@ async def numbered_facts(house: House) -> dict[int, Fact]:
 async def facts_in(house: House, before: dict[int, Fact], erased: list[dict[str, Any]]) -> dict[int, Fact]:
     """The facts that are left, with their numbers: all those without a part of the erased events, and no other."""
     left = await numbered_facts(house)
-    times: dict[str, set[int]] = defaultdict(set)
+    times: dict[str | None, set[int]] = defaultdict(set)
     for event in erased:
         times[event["anonymous_id"]].add(clock.from_text(event["timestamp"]))
-    assert left == {n: fact for n, fact in before.items() if not speaks_of(fact, times)}
+    messages = {event["message_id"] for event in erased}
+    known = {UUID(each).bytes for each in house.store.profile_ids}
+    assert left == {n: fact for n, fact in before.items() if not speaks_of(fact, times, messages, known)}
     return left
 
 
-def speaks_of(fact: Fact, times: dict[str, set[int]]) -> bool:
+def speaks_of(fact: Fact, times: dict[str | None, set[int]], messages: set[str], known: set[bytes]) -> bool:
+    """Whether a fact says anything of the erased; `known`: profile ids that still are, or were, somebody's."""
+    stretches: list[tuple[str | None, int, int]] = []
     match fact:
         case SessionStarted(device=device, first=first):
-            return first in times[device]
+            stretches = [(device, first, first)]
         case SessionEnded(device=device, session=session):
-            sessions = [session]
+            stretches = [(device, session.first, session.last)]
         case SessionAmended(device=device, before=before, after=after):
-            sessions = [*before, *after]
-    return any(session.first <= t <= session.last for session in sessions for t in times[device])
+            stretches = [(device, each.first, each.last) for each in (*before, *after)]
+        case ProfilesMerged(source=source, into=into, message_id=message_id):
+            if message_id in messages or not {source, into} <= known:
+                return True
+        case ProfilesSplit(source=source, into=into, message_id=message_id, slices=slices):
+            if message_id in messages or not {source, into} <= known:
+                return True
+            stretches = [(each.device, each.first, each.last) for each in slices]
+        case TraitsChanged(profile=profile, before=said_before, after=said_after):
+            said = {each.by for each in (*said_before.values(), *said_after.values())}
+            return profile not in known or not said.isdisjoint(message_hash(each)[:8] for each in messages)
+    return any(first <= t <= last for device, first, last in stretches for t in times[device])
 
 
 @given(st.data(), histories(), batches)

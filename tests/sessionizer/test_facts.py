@@ -3,17 +3,38 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Event
 from collector.log.memory import MemoryLog
-from sessionizer.facts import Fact, FactRow, SessionAmended, SessionEnded, SessionSeen, SessionStarted
+from collector.runtime import clock
+from sessionizer import belonging, profile_facts
+from sessionizer.erasures import Erasures
+from sessionizer.evidence import take_apart
+from sessionizer.facts import (
+    Fact,
+    FactRow,
+    ProfilesMerged,
+    ProfilesSplit,
+    SessionAmended,
+    SessionEnded,
+    SessionSeen,
+    SessionStarted,
+    TraitsChanged,
+)
+from sessionizer.loading import Loader
+from sessionizer.overlay import OverlaySnapshot
+from sessionizer.people import FoldedPeople
 from sessionizer.session_facts import seen
 from sessionizer.store import ProfileStore
 from sessionizer.store.memory import MemoryStore
-from sessionizer.worker import Worker
+from sessionizer.worker import Decision, Worker
+from tests.folding import exported
 from tests.histories import BASE_MS, arrivals, histories, visits
 from tests.sessionizer.test_pipeline import records_of, sizes
 
@@ -35,6 +56,9 @@ class Follower:
         self.after = 0
         self.sessions: dict[Name, list[SessionSeen | None]] = defaultdict(list)
         """What is known of one that ended; None of one that goes on."""
+        self.traits: dict[str, dict[str, Any]] = defaultdict(dict)
+        self.moved: list[ProfilesMerged | ProfilesSplit] = []
+        """What was told since somebody last looked."""
 
     async def follow(self, store: ProfileStore) -> None:
         async with store.snapshot() as snapshot:
@@ -59,6 +83,21 @@ class Follower:
                     self.sessions[name_of(device, session)].remove(session if session.ended else None)
                 for session in after:
                     self.sessions[name_of(device, session)].append(session if session.ended else None)
+            case ProfilesMerged(source=source):
+                self.moved.append(fact)
+                self.traits.pop(uuid(source), None)
+            case ProfilesSplit():
+                self.moved.append(fact)
+            case TraitsChanged(profile=profile, before=before_, after=after_):
+                traits = self.traits[uuid(profile)]
+                assert before_ != after_
+                for name in before_.keys() | after_.keys():
+                    assert traits.pop(name, None) == (before_[name].value if name in before_ else None)
+                traits |= {name: said.value for name, said in after_.items()}
+
+
+def uuid(packed: bytes) -> str:
+    return str(UUID(bytes=packed))
 
 
 def name_of(device: str, session: SessionSeen) -> Name:
@@ -102,20 +141,57 @@ async def follow_along(
 ) -> Follower:
     """Fold in batches of these sizes, some of them hours after the one before, and follow after each."""
     log, follower = MemoryLog(), Follower()
-    clock = Clock()
+    hands = Clock()
     rest = records_of(history)
     for nth, size in enumerate([*batches, len(rest)]):
         batch, rest = rest[:size], rest[size:]
         if nth < len(silences) and silences[nth]:
-            clock.now_ms += 30 * HOUR_MS
+            hands.now_ms += 30 * HOUR_MS
         await log.append(batch)
-        await Worker(log, store, batch=5, now_ms=clock).catch_up()  # as after a restart
+        await Worker(log, store, batch=5, now_ms=hands).catch_up()  # as after a restart
         await agrees(follower, store)
-    clock.now_ms += 1000 * HOUR_MS
-    await Worker(log, store, now_ms=clock).catch_up()
+    hands.now_ms += 100_000 * HOUR_MS
+    await Worker(log, store, now_ms=hands).catch_up()
     await agrees(follower, store)
     assert not any(None in told for told in follower.sessions.values())
     return follower
+
+
+class Owners:
+    """Whose every event is, by the exports: what the facts are held against."""
+
+    def __init__(self, log: MemoryLog, store: MemoryStore) -> None:
+        self._people = FoldedPeople(store, log)
+        self.owners: dict[int, str] = {}
+        """log position → profile id."""
+        self.events: dict[int, tuple[str | None, int]] = {}
+        """log position → device and time."""
+
+    async def agrees(self, follower: Follower) -> None:
+        """Every event that changed hands was told to have, from and to whom; and nothing else was."""
+        was = self.owners
+        rows = await exported(self._people, "events")
+        self.owners = {row["position"]: row["profile_id"] for row in rows}
+        self.events = {row["position"]: (row["anonymous_id"], clock.from_text(row["timestamp"])) for row in rows}
+        moved = {at: (was[at], self.owners[at]) for at in was if was[at] != self.owners[at]}
+        told, follower.moved = follower.moved, []
+        pairs = [(uuid(fact.source), uuid(fact.into)) for fact in told]
+        assert len(set(pairs)) == len(pairs)
+        assert set(pairs) == set(moved.values())
+        gone = [uuid(fact.source) for fact in told if isinstance(fact, ProfilesMerged)]
+        assert sorted(gone) == sorted(set(was.values()) - set(self.owners.values()))
+        for fact in told:
+            if isinstance(fact, ProfilesSplit):
+                for at, pair in moved.items():
+                    assert pair != (uuid(fact.source), uuid(fact.into)) or any(
+                        each.device == self.events[at][0] and each.first <= self.events[at][1] <= each.last
+                        for each in fact.slices
+                    )
+        profiles = {row["profile_id"]: row["traits"] for row in await exported(self._people, "profiles")}
+        known = {id_: traits for id_, traits in follower.traits.items() if traits}
+        assert {
+            id_: {name: msgspec.json.decode(value) for name, value in told.items()} for id_, told in known.items()
+        } == {id_: traits for id_, traits in profiles.items() if traits}
 
 
 class Clock:
@@ -126,6 +202,48 @@ class Clock:
 
     def __call__(self) -> int:
         return self.now_ms
+
+
+@given(st.data(), histories(), sizes)
+@slow
+def test_following_the_facts_tells_whose_everything_is_and_what_everybody_is_like(
+    data: st.DataObject, history: list[Event], batches: list[int]
+) -> None:
+    async def run() -> None:
+        log, store, follower = MemoryLog(), MemoryStore(), Follower()
+        owners = Owners(log, store)
+        rest = records_of(data.draw(arrivals(history)))
+        for size in [*batches, len(rest)]:
+            batch, rest = rest[:size], rest[size:]
+            await log.append(batch)
+            worker = Worker(log, store, batch=5)
+            while await worker.step(0.0):
+                await follower.follow(store)
+                await owners.agrees(follower)
+
+    asyncio.run(run())
+
+
+@given(st.data(), st.one_of(histories(), visits()), st.integers(1, 6))
+@slow
+def test_loners_are_decided_as_anybody_is(data: st.DataObject, history: list[Event], size: int) -> None:
+    async def run() -> None:
+        log, store = MemoryLog(), MemoryStore()
+        erasures = Erasures(log)
+        await log.append(records_of(data.draw(arrivals(history))))
+        while records := await log.read(0, await store.position(), size):
+            async with store.snapshot() as snapshot:
+                commit = await Decision(log, snapshot, erasures).of(take_apart(records))
+                of_each = list({change.key: change for change in commit.changes}.values())
+                changes = [change for change in of_each if belonging.matters(change)]
+                overlay = OverlaySnapshot(snapshot, commit)
+                worlds = belonging.Sides(Loader(snapshot, log, erasures), Loader(overlay, log, erasures))
+                as_anybody = profile_facts.tell(await belonging.compare_worlds(worlds, changes))
+                found = profile_facts.tell(await belonging.compare(snapshot, log, erasures, commit, of_each))
+                assert sorted(map(repr, found)) == sorted(map(repr, as_anybody))
+            await store.commit(commit)
+
+    asyncio.run(run())
 
 
 @given(st.data(), st.one_of(histories(), visits()), sizes, st.lists(st.booleans(), max_size=6))
