@@ -73,6 +73,7 @@ class Loader:
         await self.named(missing.identifiers)
         for question in missing.marks:
             self.world.marks[question] = await self._marks(question)
+        self.world.more_is_loaded()
 
     async def shared(self, identifiers: Collection[str]) -> set[str]:
         """Those of the identifiers that are shared contacts (rule 17). Their visitors are never loaded."""

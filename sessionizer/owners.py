@@ -5,8 +5,8 @@ old one back. The functions are pure over a `World`, the part of what is known t
 needs more, it raises `Missing`, the caller loads that and asks again.
 """
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -19,6 +19,8 @@ PROFILE_IDS: UUID = uuid5(NAMESPACE_URL, "ariane:profile")
 
 Contact = tuple[str, str]
 """(type, value)."""
+About = TypeVar("About")
+Answer = TypeVar("Answer")
 
 
 class Part(NamedTuple):
@@ -63,6 +65,7 @@ class World:
         self.marks: dict[MarksOf, list[Place]] = {}
         self._owners: dict[tuple[str, int], str | None] = {}
         self._people: dict[Root, Person | None] = {}
+        self._undecided: dict[Root, Missing] = {}
         self._numbered: dict[str, dict[int, Part]] = {}
         self._own: dict[str, dict[Root, list[Part]]] = {}
         self._marks: dict[Contact, list[tuple[str, Part, Seen]]] = {}
@@ -94,6 +97,20 @@ class World:
             raise Missing([name])
         for visitor in self.naming[name]:
             yield from self.parts[visitor]
+
+    def once(self, known: Root, decide: Callable[["World", About], Answer], about: About) -> Answer:
+        """What `decide` says, asked once until more is loaded: each of somebody's slices asks for the whole person."""
+        if known in self._undecided:
+            raise self._undecided[known].with_traceback(None)
+        try:
+            return decide(self, about)
+        except Missing as missing:
+            self._undecided[known] = missing
+            raise
+
+    def more_is_loaded(self) -> None:
+        """What could not be decided may be asked again."""
+        self._undecided.clear()
 
     def require(self, names: Iterable[str]) -> None:
         """Raise Missing for all of these that are not loaded, at once."""
@@ -220,7 +237,7 @@ def person_of_user(world: World, user: str) -> Person | None:
     """The person a user is today, aliases included; None when nobody is called that."""
     known: Root = ("user", user)
     if known not in world._people:
-        person = _gather(world, user)
+        person = world.once(known, _gather, user)
         world._people |= {("user", each): person for each in (person.users if person is not None else [user])}
     return world._people[known]
 
@@ -263,7 +280,7 @@ def person_of_contacts(world: World, contact: Contact) -> Person | None:
     """The person known by contacts alone whose contact this is (rule 10); None when no unclaimed slice carries it."""
     known: Root = ("contact", *contact)
     if known not in world._people:
-        person, joined = _join(world, contact)
+        person, joined = world.once(known, _join, contact)
         world._people |= {("contact", *each): person for each in (joined or [contact])}
     return world._people[known]
 

@@ -23,6 +23,7 @@ from tests.happenings import (
     HAPPENINGS,
     MESSAGE_IDS,
     PAGES,
+    PHONES,
     RETRACTIONS,
     SURROUNDINGS,
     USERS,
@@ -135,6 +136,26 @@ def visits(max_events: int = 14) -> st.SearchStrategy[list[Event]]:
 def visits_of(chance: Random, max_events: int) -> list[Event]:
     """The visits of a seeded generator, in a random order of arrival."""
     made = [_visit(chance, nth) for nth in range(chance.randint(4, max_events))]
+    chance.shuffle(made)
+    return _received_in_order(made)
+
+
+def crowd(chance: Random, users: int, devices: int) -> list[Event]:
+    """So many users on the device d1, who all give one address, and as many devices that give it without a user.
+
+    Among them visits of some of them, here and elsewhere, with the address or a phone; in a random order of arrival.
+    """
+    shops, own = Contact(type="email", value="shop@x.org"), Contact(type="phone", value=PHONES[0])
+
+    def said(nth: int, **who: Any) -> Event:
+        return msgspec.structs.replace(_visit(chance, nth), **{"user_id": None, "contacts": (), **who})
+
+    made = [said(nth, user_id=f"u{nth}", contacts=(shops,)) for nth in range(users)]
+    made += [said(users + nth, anonymous_id=f"d{nth}", contacts=(shops,)) for nth in range(devices)]
+    for nth in range(users):
+        device, user = chance.choice(DEVICES), chance.choice((None, None, f"u{nth}"))
+        contacts = chance.choice(((), (), (shops,), (own,), (shops, own)))
+        made.append(said(users + devices + nth, anonymous_id=device, user_id=user, contacts=contacts))
     chance.shuffle(made)
     return _received_in_order(made)
 

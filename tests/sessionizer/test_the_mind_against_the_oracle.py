@@ -5,6 +5,7 @@ Random histories in random orders of arrival, in batches of random sizes; and ev
 
 from collections import defaultdict
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from collector.event import Event
 from tests.folding import as_bytes, check, compare, fold_in_memory
-from tests.histories import as_log, batches, histories, implausible, visits
+from tests.histories import as_log, batches, crowd, histories, implausible, visits
 from tests.oracle import Most, recompute
 from tests.worked_cases import Case, all_cases, events_of, log_of
 
@@ -25,6 +26,17 @@ def test_the_exports_say_what_the_oracle_says(history: list[Event], sizes: Seque
 @given(st.one_of(histories(), visits()), batches, implausible())
 def test_so_they_do_where_few_are_implausibly_many(history: list[Event], sizes: Sequence[int], most: Most) -> None:
     check(history, sizes, most)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("users", "devices"), [(20, 3), (21, 3), (22, 3)])
+def test_so_they_do_around_twenty_users(users: int, devices: int, seed: int) -> None:
+    check(crowd(Random(seed), users, devices), [40, 1, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("devices", [1000, 1001])
+def test_so_they_do_around_a_thousand_devices(devices: int) -> None:
+    check(crowd(Random(0), 2, devices), [900, 60, 30, 1, 1])
 
 
 @given(visits(), st.lists(st.integers(1, 3), min_size=3, max_size=8))
