@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 EDGE = web.AppKey("edge", Edge)
 
 DEVICE_PATH = "/v1/device"
+LINK_PATH = "/v1/link"
 LIVE_PATH = "/v1/live"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,8 +33,9 @@ def add_edge_routes(app: web.Application, edge: Edge, tracker: Mapping[str, Scri
                 for method in adapter.methods:
                     app.router.add_route(method, each, handlers.ingest)
                 app.router.add_route("OPTIONS", each, handlers.preflight)
-    app.router.add_post(DEVICE_PATH, handlers.device)
-    app.router.add_route("OPTIONS", DEVICE_PATH, handlers.preflight)
+    for path, handler in ((DEVICE_PATH, handlers.device), (LINK_PATH, handlers.link)):
+        app.router.add_post(path, handler)
+        app.router.add_route("OPTIONS", path, handlers.preflight)
     app.router.add_get(LIVE_PATH, handlers.live, allow_head=False)
     for path, script in (tracker or scripts(edge.settings.tracker_max_age_s)).items():
         app.router.add_get(path, script.serve)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from collector.bodies import LARGE_BYTES, Bodies, Body, NoRoom
 from collector.cookies import set_cookie_header
 from collector.deadlines import RequestLate
 from collector.http_limits import body_too_large, inflate
-from collector.pipeline import ADAPTER_AT, Edge, collect, name_device, refuse_early
+from collector.pipeline import ADAPTER_AT, Edge, collect, give_link, name_device, refuse_early
 from collector.problems import problem, refused_headers
 from collector.protocols import Adapter, Answer
 from collector.proxies import TrustedProxies
@@ -26,6 +27,9 @@ LIVE_IDLE_S = 15.0
 """A live tail shows that it lives this often: proxies cut connections that are silent for 60 s."""
 
 _encode = msgspec.json.encode
+
+Reply = Callable[[RawRequest, dict[str, Any], dict[str, str]], dict[str, str]]
+"""Answers a small JSON question; may add headers. Raises Refused."""
 
 
 class EdgeHandlers:
@@ -81,20 +85,35 @@ class EdgeHandlers:
 
     async def device(self, request: web.Request) -> web.StreamResponse:
         """Who a page of an allowed origin is: a fresh device (the tracker's `reset()`), or the one it was before."""
+        return await self._small_question(request, self._name_device)
+
+    async def link(self, request: web.Request) -> web.StreamResponse:
+        """A token that stands for a device while a link to another domain is followed."""
+        return await self._small_question(request, self._give_link)
+
+    async def _small_question(self, request: web.Request, reply: Reply) -> web.StreamResponse:
         raw = self._raw_request(request)
         try:
             with self._bodies.holding(request.content) as body:
                 raw = await self._with_body(request, raw, body)
-                said = _object_in(raw.body)
-                anonymous_id, may_set = name_device(raw, said.get("writeKey"), said.get("anonymousId"), self._edge)
+                headers = {**self._headers(raw), "Cache-Control": "no-store"}
+                return _response(
+                    Answer(200, "application/json", _encode(reply(raw, _object_in(raw.body), headers))), headers
+                )
         except NoRoom:
             return self._refusal(raw, None, self._busy("too many bodies are in hand at once"))
         except Refused as refused:
             return self._refusal(raw, None, refused)
-        headers = {**self._headers(raw), "Cache-Control": "no-store"}
+
+    def _name_device(self, raw: RawRequest, said: dict[str, Any], headers: dict[str, str]) -> dict[str, str]:
+        known, link = said.get("anonymousId"), said.get("link")
+        anonymous_id, may_set = name_device(raw, said.get("writeKey"), known, link, self._edge)
         if may_set:
             self._set_cookie(headers, anonymous_id, raw)
-        return _response(Answer(200, "application/json", _encode({"anonymous_id": anonymous_id})), headers)
+        return {"anonymous_id": anonymous_id}
+
+    def _give_link(self, raw: RawRequest, said: dict[str, Any], headers: dict[str, str]) -> dict[str, str]:  # noqa: ARG002
+        return {"token": give_link(raw, said.get("writeKey"), said.get("anonymousId"), self._edge)}
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """The live tail, for the api key: NDJSON, or server-sent events where those are asked for."""

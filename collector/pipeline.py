@@ -13,9 +13,10 @@ from collector.erasure import Against, Hasher
 from collector.event import Event, to_record
 from collector.http_limits import refuse_by_headers
 from collector.identifiers import blocklist
+from collector.links import Links
 from collector.live import Live, Outcome
 from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, RefusedEvents, Tally
-from collector.origins import refuse_strangers
+from collector.origins import is_listed, own_origin, refuse_strangers
 from collector.privacy import protect
 from collector.protocols import Adapter, pixel, segment
 from collector.rate_limit import RateLimit, RateLimits
@@ -46,6 +47,8 @@ class Edge(msgspec.Struct, kw_only=True):
     limits: RateLimits = RateLimits()
     erasures: Against = msgspec.field(default_factory=lambda: Against(Hasher(b"")))
     """Keeps away what is of people who were erased."""
+    links: Links = msgspec.field(default_factory=Links)
+    """Stand for devices while a link to another domain is followed."""
     new_id: Callable[[], str] = clock.new_id
 
 
@@ -111,11 +114,11 @@ def _take_from(limit: RateLimit, name: str | None, detail: str) -> None:
         raise Refused(Reason.RATE_LIMITED, 429, detail, retry_after_s)
 
 
-def name_device(request: RawRequest, body_key: object, known: object, edge: Edge) -> tuple[str, bool]:
+def name_device(request: RawRequest, body_key: object, known: object, link: object, edge: Edge) -> tuple[str, bool]:
     """The anonymous_id for a page of an allowed origin, and whether its cookie may be set. Raises Refused.
 
-    `known` is the id the page would go by if nobody knew better: the cookie's counts, else that one. Without it, or
-    where it is no id, the answer is somebody new.
+    `known` is the id the page would go by if nobody knew better: the cookie's counts, else the one that `link` (a token
+    of `give_link`) stands for, else `known`. Without it, or where it is no id, the answer is somebody new.
     """
     sender = authenticate(request, body_key, edge.sources.current(request.received_at_ms))
     refuse_strangers(request, sender.source)
@@ -124,7 +127,23 @@ def name_device(request: RawRequest, body_key: object, known: object, edge: Edge
         known, blocklist(sender.source.blocked_ids), edge.settings.max_id_chars
     ):
         return edge.new_id(), cookie.settable
-    return cookie.current or known, cookie.settable
+    linked = edge.links.take(link, sender.source.name, request) if _may_link(request, sender.source) else None
+    return cookie.current or linked or known, cookie.settable
+
+
+def give_link(request: RawRequest, body_key: object, anonymous_id: object, edge: Edge) -> str:
+    """A token that stands for this device on a page of another listed domain. Raises Refused."""
+    sender = authenticate(request, body_key, edge.sources.current(request.received_at_ms))
+    blocked = blocklist(sender.source.blocked_ids)
+    if not _may_link(request, sender.source):
+        raise Refused(Reason.ORIGIN_NOT_ALLOWED, 403, "only pages of listed origins are linked")
+    if not isinstance(anonymous_id, str) or not is_believable(anonymous_id, blocked, edge.settings.max_id_chars):
+        raise Refused(Reason.UNREADABLE, 400, "anonymousId is missing, or no identifier")
+    return edge.links.give(anonymous_id, sender.source.name, request)
+
+
+def _may_link(request: RawRequest, source: Source) -> bool:
+    return is_listed(request, source) or request.headers.get("origin", "").lower() == own_origin(request)
 
 
 def _cookie(request: RawRequest, sender: Sender, adapter: Adapter, settings: EdgeSettings) -> DeviceCookie:

@@ -109,6 +109,12 @@ class Accepted(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class DeviceAnswer(msgspec.Struct, kw_only=True):
-    """A fresh device id; its cookie comes with it."""
+    """A device id; its cookie comes with it."""
 
     anonymous_id: str
+
+
+class LinkAnswer(msgspec.Struct, kw_only=True):
+    """What a link to another domain carries: good once, for a minute, for the same browser at the same address."""
+
+    token: str

@@ -172,6 +172,16 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=ingest.DeviceAnswer,
         problems=(401, 403, 429, 503),
     ),
+    Operation(
+        method="POST",
+        path="/v1/link",
+        id="link",
+        tag="ingest",
+        summary="A token that stands for a device while a link to another listed domain is followed.",
+        keys=WRITE_KEY,
+        answer=ingest.LinkAnswer,
+        problems=(400, 401, 403, 429, 503),
+    ),
     Operation(path="/t.js", id="tracker", tag="ingest", summary="The tracker.", media="text/javascript"),
     Operation(
         path="/t-extras.js",

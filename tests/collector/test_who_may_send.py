@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from collector.links import Links
+from collector.raw import RawRequest
 from collector.rejection import Reason
 from tests.running_edge import SHOP, RunningEdge, basic
 
@@ -297,6 +299,61 @@ async def test_a_page_that_forgot_who_it_was_is_told_by_the_cookie(edge: Running
         assert anonymous_id not in ("c-old", nothing)
         assert cookie == anonymous_id
     assert await edge.events() == []
+
+
+# Links to other domains
+
+
+async def test_a_link_carries_a_device_to_another_listed_domain_once(edge: RunningEdge) -> None:
+    async def token(anonymous_id: object = "c-1", origin: str = SHOP, agent: str = "Browser") -> str:
+        body = {"writeKey": "wk_listed", "anonymousId": anonymous_id}
+        status, answer, _ = await edge.post("/v1/link", body, None, {"Origin": origin, "User-Agent": agent})
+        assert status == 200
+        return answer["token"]
+
+    async def traded(link: object, key: str = "wk_listed", agent: str = "Browser", cookie: str = "") -> str:
+        headers = {"Origin": SHOP, "User-Agent": agent} | ({"Cookie": f"ariane_id={cookie}"} if cookie else {})
+        body = {"writeKey": key, "anonymousId": "c-made-up", "link": link}
+        status, answer, _ = await edge.post("/v1/device", body, None, headers)
+        assert status == 200
+        return answer["anonymous_id"]
+
+    first = await token()
+    assert "c-1" not in first
+    assert await traded(first) == "c-1"
+    assert await traded(first) == "c-made-up"  # once
+    # Somebody else's link is no way to plant an identity: another browser, another source, a browser that knows itself.
+    assert await traded(await token(), agent="Another") == "c-made-up"
+    assert await traded(await token(), key="wk_open") == "c-made-up"
+    assert await traded(await token(), cookie="c-mine") == "c-mine"
+    for nonsense in (None, 7, "", "guessed", [first]):
+        assert await traded(nonsense) == "c-made-up"
+    assert await edge.events() == []
+
+
+def test_a_link_is_good_for_a_minute_and_a_flood_of_them_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(at_ms: int) -> RawRequest:
+        return RawRequest(method="POST", path="/v1/device", remote_ip="192.0.2.1", received_at_ms=at_ms)
+
+    links = Links()
+    early, late = links.give("c-1", "shop", asked(0)), links.give("c-1", "shop", asked(0))
+    assert links.take(early, "shop", asked(59_999)) == "c-1"
+    assert links.take(late, "shop", asked(60_000)) is None
+    monkeypatch.setattr("collector.links.MAX_TOKENS", 3)
+    tokens = [links.give(f"c-{n}", "shop", asked(0)) for n in range(4)]
+    assert [links.take(token, "shop", asked(1)) for token in tokens] == [None, "c-1", "c-2", "c-3"]
+
+
+async def test_only_pages_of_listed_origins_are_linked(edge: RunningEdge) -> None:
+    for key, origin, expected in (("wk_listed", OTHER, 403), ("wk_open", OTHER, 403), ("wk_open", edge.url, 200)):
+        body = {"writeKey": key, "anonymousId": "c-1"}
+        status, _, _ = await edge.post("/v1/link", body, None, {"Origin": origin})
+        assert status == expected
+    for nothing in (None, "null", 7):
+        status, _, _ = await edge.post(
+            "/v1/link", {"writeKey": "wk_listed", "anonymousId": nothing}, None, {"Origin": SHOP}
+        )
+        assert status == 400
 
 
 # The tracker

@@ -13,6 +13,18 @@ export interface StartOptions {
   autoPage?: boolean;
   /** True counts a change of the fragment (`#/cart`) as a page. */
   hash?: boolean;
+  /** Parameters of addresses that may be sent beside campaigns and click ids; `*`: all. */
+  query?: string | string[];
+  /** Properties that may hold an e-mail address. */
+  emails?: string | string[];
+  /** Of `outbound`, `downloads`, `forms`, `scroll`. */
+  track?: string | string[];
+  /** True reads GA4's `dataLayer`. */
+  dataLayer?: boolean;
+  /** Domains that are the same shop. */
+  link?: string | string[];
+  /** The cart's id, where the order comes from another domain. */
+  cartToken?: string;
   /** `include` for a collector on another origin which lists this one: its cookie then works there. */
   credentials?: "same-origin" | "include" | "omit";
 }

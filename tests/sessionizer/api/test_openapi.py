@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 
-from collector.app import DEVICE_PATH, LIVE_PATH
+from collector.app import DEVICE_PATH, LINK_PATH, LIVE_PATH
 from collector.pipeline import ADAPTERS
 from collector.snippet import FILES as TRACKER_FILES
 from sessionizer.api.app import ROUTES
@@ -43,7 +43,12 @@ def test_every_route_is_in_the_document_and_every_operation_is_routed():
 
 
 def test_every_described_way_in_is_one_of_the_edges():
-    routed = {path for adapter in ADAPTERS for path in adapter.paths} | {DEVICE_PATH, LIVE_PATH, *TRACKER_FILES}
+    routed = {path for adapter in ADAPTERS for path in adapter.paths} | {
+        DEVICE_PATH,
+        LINK_PATH,
+        LIVE_PATH,
+        *TRACKER_FILES,
+    }
     assert {each.path for each in OPERATIONS if each.tag == "ingest"} <= routed
 
 

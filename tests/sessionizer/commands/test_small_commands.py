@@ -1,5 +1,7 @@
 """keys, sources, snippet, geo, doctor, tail, demo: each as a real process."""
 
+import base64
+import hashlib
 import json
 import re
 import signal
@@ -61,6 +63,18 @@ def test_a_wrong_origin_changes_nothing(tmp_path: Path) -> None:
     assert failed.status == 1
     assert "no web origin" in failed.err
     assert (tmp_path / "sources.toml").read_bytes() == before
+
+
+def test_a_pinned_snippet_carries_the_hashes_of_what_is_served(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        shown = ariane("snippet", "--pin", "--data", tmp_path)
+        for path in ("/t.js", "/t-extras.js"):
+            with urlopen(server.url + path) as script:
+                digest = hashlib.sha384(script.read()).digest()
+            expected = f"sha384-{base64.b64encode(digest).decode()}"
+            assert f"{path}  {expected}" in shown.err
+            [line] = [each for each in shown.out.splitlines() if f"{path}" in each]
+            assert f'integrity="{expected}" crossorigin' in line
 
 
 def test_the_snippet_names_the_running_server_and_its_write_key(tmp_path: Path) -> None:

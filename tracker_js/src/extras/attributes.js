@@ -61,13 +61,13 @@ export function readProperties(element) {
 
 /** `arianeProductId` (a dataset's spelling) is `product_id`; undefined for what is no property. */
 export function propertyName(key) {
-  if (!key.startsWith("ariane") || /^ariane(Event|View|Field)?$/.test(key)) return undefined;
-  return key.slice(6).replace(/[A-Z]/g, (letter, at) => (at ? "_" : "") + letter.toLowerCase());
+  const [, name] = /^ariane(?!(?:Event|View|Field)$)(.+)/.exec(key) || [];
+  return name && name.replace(/[A-Z]/g, (letter, at) => (at ? "_" : "") + letter.toLowerCase());
 }
 
 /** A number where the name says amount, JSON where it looks like a list or an object, else the text. */
 export function propertyValue(name, text) {
-  if (NUMBERS.includes(name) && text.trim() !== "" && isFinite(text)) return +text;
+  if (NUMBERS.includes(name) && text.trim() && isFinite(text)) return +text;
   if (/^\s*[[{]/.test(text)) {
     try {
       return JSON.parse(text);

@@ -6,24 +6,28 @@
  */
 import { asking } from "./asking.js";
 import { attributes } from "./attributes.js";
+import { behaviour } from "./behaviour.js";
+import { cartToken } from "./cart.js";
+import { dataLayer } from "./commerce.js";
 import { engagement } from "./engagement.js";
 import { watchHistory } from "./history.js";
+import { links } from "./links.js";
 import { retry } from "./retry.js";
 import { learnTimezone } from "./timezone.js";
-import { waiting } from "./waiting.js";
 
-const inOrder = (
-  _shared, _options, _isFull, _on, _emit, _guard, _record, _hear, _changed, _getWho, _setWho, _post, _transact, _read, _write,
+export default (
+  _shared, _options, _isFull, _on, _emit, _guard, _record, _hear, _changed, _who, _setWho, _post, _transact, _read, _write,
   _unsaved, _fresh, _flying, _send, _certain, _removeAll, _takeBatch,
-) => ({
-  _shared, _options, _isFull, _on, _emit, _guard, _record, _hear, _changed, _getWho, _setWho, _post, _transact, _read, _write,
-  _unsaved, _fresh, _flying, _send, _certain, _removeAll, _takeBatch,
-});
-
-export default (...given) => {
-  const inside = inOrder(...given);
-  inside._record = inside._guard(inside._record);
-  inside._readAll = waiting(inside);
-  for (const part of [retry, learnTimezone, watchHistory, engagement, attributes]) inside._guard(part)(inside);
+) => {
+  const handlers = [];
+  const inside = {
+    _shared, _options, _isFull, _on, _emit, _guard, _changed, _who, _setWho, _post, _transact, _read, _write,
+    _unsaved, _fresh, _flying, _send, _certain, _removeAll, _takeBatch,
+    _record: _guard(_record),
+    _hear: (work) => handlers.push(_guard(work)),
+    _listed: (name, word) => String(_options[name]).split(/[\s,]/).includes(word),
+  };
+  for (const part of [retry, learnTimezone, watchHistory, engagement, attributes, behaviour, dataLayer, links, cartToken]) _guard(part)(inside);
+  _hear((event) => handlers.forEach((handle) => handle(event)));
   return asking(inside);
 };

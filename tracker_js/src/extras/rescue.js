@@ -23,11 +23,8 @@ const sendBeacon = (url, body) => {
  * property that is no text. The first copy of an event counts, so a poorer one must not be ahead of the queued one.
  */
 const pixelOf = (endpoint, writeKey, event) => {
-  const { type, event: name, properties, anonymousId, userId, messageId, timestamp, context } = event;
-  const texts = Object.values(properties || {}).every((value) => typeof value === "string");
-  if (!properties || !texts || context.identityProof) return undefined;
+  const { properties, context, ...rest } = event;
+  if (!properties || context.identityProof || Object.values(properties).some((value) => typeof value !== "string")) return undefined;
   const { url, referrer, title } = context.page;
-  const fields = { ...properties, writeKey, type, event: name, anonymousId, userId, messageId, timestamp, url, referrer, title };
-  const query = Object.keys(fields).filter((key) => fields[key]);
-  return endpoint + "pixel.gif?" + query.map((key) => key + "=" + encodeURIComponent(fields[key])).join("&");
+  return endpoint + "pixel.gif?" + new URLSearchParams({ ...properties, url, referrer, title, ...rest, writeKey });
 };

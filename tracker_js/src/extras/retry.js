@@ -1,6 +1,7 @@
 import { backoff } from "./backoff.js";
 import { excess } from "./bounds.js";
 import { rescue } from "./rescue.js";
+import { waiting } from "./waiting.js";
 
 const KEY = "ariane_retry";
 const LOOK_AFTER_MS = 250;
@@ -18,12 +19,14 @@ const REFUSALS = [400, 413, 415, 422];
  * from all tabs and later pages.
  */
 export const retry = (inside) => {
-  const { _shared, _options, _isFull, _on, _emit, _guard, _read, _write, _fresh, _flying, _send, _certain, _readAll, _removeAll, _takeBatch } = inside;
+  const { _shared, _options, _isFull, _on, _emit, _guard, _read, _write, _fresh, _flying, _send, _certain, _removeAll, _takeBatch } = inside;
+  const readAll = waiting(inside);
   // What this page sent in vain: a leaving page tries it once more.
   const failed = new Map();
   let most = MOST_AT_ONCE;
   let leaving = false;
   let timer;
+  let draining;
   let giveUpTurn = () => {};
 
   const readRetry = () => _read("local", KEY) || _shared._retry || { at: 0, n: 0 };
@@ -38,12 +41,8 @@ export const retry = (inside) => {
 
   /** Looks for what waits, after `waitMs` and as soon as it may be sent. */
   const wake = (waitMs = LOOK_AFTER_MS) => {
-    timer = timer || setTimeout(drain, Math.max(waitMs, readRetry().at - Date.now()));
-  };
-  const hurry = () => {
     clearTimeout(timer);
-    timer = 0;
-    wake();
+    timer = setTimeout(drain, Math.max(waitMs, readRetry().at - Date.now()));
   };
 
   const fail = (records, status, asked, body) => {
@@ -71,7 +70,7 @@ export const retry = (inside) => {
       setRetry();
     } else {
       fail(records, status, asked, body);
-      hurry();
+      wake();
     }
   });
 
@@ -79,7 +78,7 @@ export const retry = (inside) => {
   const step = async () => {
     const now = Date.now();
     if (readRetry().at > now) return false;
-    const found = await _readAll();
+    const found = await readAll();
     // Another tab may have delivered ours meanwhile.
     if (!found._partial) failed.forEach((record, id) => found.has(id) || failed.delete(id));
     const all = [...found.values()].filter(({ id, key }) => key === _options.writeKey && !_flying.has(id));
@@ -88,10 +87,9 @@ export const retry = (inside) => {
       await letGo(ids);
       _emit("dropped", { ids, reason: "queue_full" });
     }
-    const kept = all.filter(({ id }) => !ids.includes(id));
-    const ready = kept.filter(({ id, tab, at }) => failed.has(id) || _fresh.has(id) || tab === _shared._tab || now - at > OTHERS_MS);
-    if (ready.length && ((await _send(_takeBatch(ready, most))) || !readRetry().n)) return true;
-    if (ready.length < kept.length) later = true;
+    const ready = all.filter(({ id, tab, at }) => !ids.includes(id) && (failed.has(id) || _fresh.has(id) || tab === _shared._tab || now - at > OTHERS_MS));
+    if (ready.length) return (await _send(_takeBatch(ready, most))) || !readRetry().n;
+    if (all.length > ids.length) wake(OTHERS_MS);
     return false;
   };
 
@@ -112,16 +110,15 @@ export const retry = (inside) => {
     }
   };
 
-  let later = false;
   const drain = _guard(async () => {
+    if (draining) return wake();
+    draining = true;
     try {
-      later = false;
       await _certain();
       while (await takeTurn());
     } finally {
-      timer = 0;
+      draining = false;
       if (readRetry().n) wake();
-      else if (later) wake(OTHERS_MS);
     }
   });
 
@@ -134,13 +131,13 @@ export const retry = (inside) => {
   });
   const back = () => {
     leaving = document.hidden;
-    if (!leaving) hurry();
+    if (!leaving) wake();
   };
   addEventListener("pageshow", back);
   document.addEventListener("visibilitychange", back);
   addEventListener("online", () => {
     if (readRetry().offline) setRetry();
-    hurry();
+    wake();
   });
   wake();
 };

@@ -1,13 +1,5 @@
 const PREFIX = "ariane_q:";
 
-const keys = () => {
-  try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-  } catch {
-    return []; // forbidden, so nothing is there
-  }
-};
-
 /** Everything that waits, of all tabs and earlier visits, by id (core/store.js); `_partial` when some may be missing. */
 export const waiting =
   ({ _unsaved, _isFull, _read, _transact }) =>
@@ -15,7 +7,11 @@ export const waiting =
     const found = new Map(_unsaved);
     const add = (record) => record && found.set(record.id, record);
     if (_isFull()) {
-      for (const key of keys()) add(_read("local", key));
+      try {
+        for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) add(_read("local", key));
+      } catch {
+        // forbidden, so nothing is there
+      }
       (await _transact("readonly", (queue) => queue.getAll()).catch(() => (found._partial = []))).forEach(add);
     }
     return found;

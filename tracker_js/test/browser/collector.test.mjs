@@ -41,9 +41,15 @@ describe("the tracker and the collector", { skip: missingBrowser() || missingCol
     // Another origin than the collector's, as a shop has: CORS is part of what is shown.
     shop = createServer((request, response) => {
       response.writeHead(200, { "Content-Type": "text/html" });
-      response.end(`<!doctype html><title>Shop</title><script defer src="${url}/t.js" data-write-key="${keys.write_key}"></script>`);
+      const linked = request.url.startsWith("/linked") ? 'data-link="localhost 127.0.0.1"' : "";
+      const other = `http://localhost:${shop.address().port}/linked/there`;
+      response.end(`<!doctype html><title>Shop</title><script defer src="${url}/t.js" data-write-key="${keys.write_key}" ${linked}></script><a href="${other}">there</a>`);
     });
-    await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
+    await new Promise((resolve) => shop.listen(0, resolve));
+    const origins = ["127.0.0.1", "localhost"].flatMap((host) => ["--origin", `http://${host}:${shop.address().port}`]);
+    execFileSync(command, [...args, "sources", "add", "default", "--data", folder.path, ...origins], { cwd });
+    const listed = () => fetch(`${url}/v1/link`, { method: "POST", headers: { Origin: origins[1] }, body: JSON.stringify({ writeKey: keys.write_key, anonymousId: "a" }) });
+    await until("the origins to be listed", async () => (await listed()).ok);
     browser = await launch();
   });
   after(async () => {
@@ -92,6 +98,36 @@ describe("the tracker and the collector", { skip: missingBrowser() || missingCol
     assert.equal(next.user_id ?? null, null);
     assert.equal(new Set(found.map((event) => event.message_id)).size, found.length);
     await page.close();
+  });
+
+  test("a link to another listed domain carries the device, once, and never in an address", async () => {
+    const context = await browser.createBrowserContext();
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${shop.address().port}/linked/here`);
+    const here = await page.evaluate(async () => (await ariane.ready()).anonymousId);
+    const given = page.waitForResponse((response) => response.url().endsWith("/v1/link"));
+    await page.hover("a");
+    const { token } = await (await given).json();
+    await page.waitForFunction(() => document.querySelector("a").matches(":hover"));
+    await Promise.all([page.waitForNavigation(), page.click("a")]);
+    const there = await page.evaluate(async () => (await ariane.ready()).anonymousId);
+    assert.equal(new URL(page.url()).hostname, "localhost");
+    assert.equal(there, here);
+    assert.ok(!page.url().includes(token));
+    const seen = await until("both pages", async () => {
+      const pages = (await events()).filter((event) => event.type === "page" && event.context.page.path.startsWith("/linked"));
+      return pages.length === 2 && pages;
+    });
+    assert.deepEqual(seen.map((event) => event.anonymous_id), [here, here]);
+    assert.ok(!JSON.stringify(seen).includes(token));
+    await context.close();
+
+    // The same address again, sent to somebody else, or without the link: it plants nothing.
+    const stranger = await browser.createBrowserContext();
+    const strange = await stranger.newPage();
+    await strange.goto(`http://localhost:${shop.address().port}/linked/there?ariane_link=${token}`);
+    assert.notEqual(await strange.evaluate(async () => (await ariane.ready()).anonymousId), here);
+    await stranger.close();
   });
 
   test("what was tracked while the collector was away arrives when it is back", async () => {

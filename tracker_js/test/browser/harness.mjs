@@ -43,7 +43,7 @@ export function missingCollector() {
   }
 }
 
-const FLAGS = [
+export const chromeFlags = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -54,7 +54,7 @@ const FLAGS = [
 ];
 
 export async function launch(options = {}) {
-  return puppeteer.launch({ executablePath: chromePath, headless: true, args: FLAGS, ...options });
+  return puppeteer.launch({ executablePath: chromePath, headless: true, args: chromeFlags, ...options });
 }
 
 /** A folder for a browser that comes back, and how to remove it. */
@@ -88,19 +88,21 @@ export function pageHtml({ attributes = "", inline = "", body = "", title = "A p
 /**
  * A site and a collector on one origin, which keeps what it accepted.
  *
- * `answer` may be set to a function `(body) => {status, headers, json} | "drop" | null`; null is the usual 200.
+ * `missing` is a path that is not served; `answer` may be set to a function `(body) => {status, headers, json} | "drop" | null`; null is the usual 200.
  */
 export async function startSite() {
   const built = (name) => readFile(new URL(`../../../collector/static/${name}`, import.meta.url));
   const modules = await buildModule();
   const scripts = { "/t.js": await built("tracker.js"), "/t-extras.js": await built("tracker-extras.js"), "/ariane.mjs": modules["ariane.mjs"], "/extras.mjs": modules["extras.mjs"] };
-  const site = { requests: [], events: [], pixels: [], devices: 0, pages: {}, headers: {}, answer: null };
+  const site = { requests: [], events: [], pixels: [], devices: 0, pages: {}, headers: {}, answer: null, missing: null };
   const server = createServer(async (request, response) => {
     const path = request.url.split("?")[0];
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString("utf8");
-    if (scripts[path]) {
+    if (path === site.missing) {
+      response.writeHead(404).end();
+    } else if (scripts[path]) {
       response.writeHead(200, { "Content-Type": "text/javascript" }).end(scripts[path]);
     } else if (path === "/v1/batch") {
       const body = JSON.parse(text);
