@@ -38,8 +38,16 @@ class Verdict(msgspec.Struct, kw_only=True):
 @click.option("--books", "only_books", is_flag=True, help="Only the books: one quick, consistent look.")
 @click.option("--deep", is_flag=True, help="Also fold the whole log anew, aside, and compare every export.")
 @click.option("--digest", is_flag=True, help="Instead, name the state in one line, to compare two machines.")
+@click.option("--completeness", is_flag=True, help="Instead, say for each day how much of what browsers tracked came.")
 def verify(
-    data: Path, log: str | None, store: str | None, as_json: bool, only_books: bool, deep: bool, digest: bool
+    data: Path,
+    log: str | None,
+    store: str | None,
+    as_json: bool,
+    only_books: bool,
+    deep: bool,
+    digest: bool,
+    completeness: bool,
 ) -> None:
     """Check the books, every record's checksum, and that log and store agree.
 
@@ -52,8 +60,13 @@ def verify(
     urls = urls_for(folder, log, store)
     if not path_of(urls.log).exists():
         raise Failure(f"there is no log at {path_of(urls.log)}", "Give the data folder of your server with --data.")
-    if only_books + deep + digest > 1:
-        raise click.UsageError("--books, --deep and --digest are different looks: one at a time.")
+    if only_books + deep + digest + completeness > 1:
+        raise click.UsageError("--books, --deep, --digest and --completeness are different looks: one at a time.")
+    if completeness:
+        with progress("counting", unit="events") as show:
+            days = loop.run(_completeness(folder, urls, show))
+        click.echo(msgspec.json.encode(days) if as_json else _days_as_text(days))
+        return
     if digest:
         with progress("digesting", unit="rows") as show:
             name = loop.run(_name(folder, urls, show))
@@ -94,6 +107,21 @@ async def _verify(folder: DataFolder, urls: Urls, only_books: bool, deep: bool, 
             await store.close()
     verdict.ok = not verdict.problems
     return books, verdict
+
+
+async def _completeness(folder: DataFolder, urls: Urls, show: Show) -> Any:
+    from sessionizer.commands.completeness import read_completeness
+    from sessionizer.commands.opened import opened_log
+
+    async with opened_log(folder, urls) as log:
+        return await read_completeness(log, show)
+
+
+def _days_as_text(days: Any) -> str:
+    lines = [
+        f"{day} {each.arrived:>12,} arrived {each.missing:>8,} missing {each.share:>8.2%}" for day, each in days.items()
+    ]
+    return "\n".join(lines) or "No event carries a number: the tracker numbers a tab's events, other senders do not."
 
 
 async def _name(folder: DataFolder, urls: Urls, show: Show) -> Any:
