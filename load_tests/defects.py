@@ -5,6 +5,7 @@ from typing import NamedTuple
 LOG = "collector/log/sqlite.py"
 SQLITE_LOG_TESTS = "tests/collector/log/test_sqlite_log.py"
 LOG_CONTRACT = "tests/contracts/test_event_log.py"
+WORKER = "tests/sessionizer/test_worker.py"
 POWER = "tests/journeys/test_power.py"
 
 
@@ -64,7 +65,7 @@ DEFECTS = (
                 ),
             ),
         ),
-        f"{POWER}::test_a_disk_that_fails_makes_no_answer_a_lie",
+        f"{SQLITE_LOG_TESTS}::test_all_who_share_a_failed_commit_are_told",
     ),
     Defect(
         "no shield: the first sender's task does the commit",
@@ -144,13 +145,13 @@ DEFECTS = (
         "a full disk: shut for ever",
         LOG,
         (("                    self._trouble = None\n", "                    pass\n"),),
-        "tests/journeys/test_full_disk.py",
+        f"{SQLITE_LOG_TESTS}::test_a_full_disk_stops_appends_until_there_is_room_again",
     ),
     Defect(
         "a full disk: nothing kept back for erasures",
         "collector/log/reserve.py",
         (("            os.truncate(self._path, 0)\n", "            pass\n"),),
-        "tests/journeys/test_full_disk.py",
+        f"{SQLITE_LOG_TESTS}::test_on_a_full_disk_what_was_kept_back_serves_erasures_alone",
     ),
     Defect(
         "a full disk: events eat what was kept back",
@@ -200,7 +201,7 @@ DEFECTS = (
                 ),
             ),
         ),
-        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+        f"{WORKER}::test_a_copy_that_comes_a_year_later_changes_nothing_and_stops_nothing",
     ),
     Defect(
         "dedupe within one batch only",
@@ -211,7 +212,7 @@ DEFECTS = (
                 "if each.id in new:",
             ),
         ),
-        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+        f"{WORKER}::test_a_copy_that_comes_a_year_later_changes_nothing_and_stops_nothing",
     ),
     Defect(
         "a duplicate's position is dropped",
@@ -225,7 +226,7 @@ DEFECTS = (
                 ),
             ),
         ),
-        "tests/journeys/test_once.py::test_however_often_and_late_an_event_comes_it_has_one_effect",
+        f"{WORKER}::test_a_copy_that_comes_a_year_later_changes_nothing_and_stops_nothing",
     ),
     Defect(
         "a poison event stops the queue",
@@ -236,12 +237,12 @@ DEFECTS = (
                 "            raise StoreUnavailable('poison') from error\n        return len(records)",
             ),
         ),
-        "tests/sessionizer/test_worker.py::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
+        f"{WORKER}::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
     ),
     Defect(
         "a poison event vanishes without a reason",
         "sessionizer/worker.py",
         (("        commit.quarantined.append((first, ", "        print((first, "),),
-        "tests/sessionizer/test_worker.py::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
+        f"{WORKER}::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
     ),
 )

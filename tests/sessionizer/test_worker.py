@@ -22,6 +22,7 @@ from sessionizer.reading import Who
 from sessionizer.store import Commit, StoreUnavailable
 from sessionizer.store.memory import MemoryStore
 from sessionizer.worker import Worker
+from tests.folding import everything
 
 DEVICE = Who("anonymous_id", "d1")
 
@@ -60,6 +61,23 @@ async def test_catching_up_folds_everything_and_says_how_many() -> None:
     assert await store.position() == 25
     assert await views(store, log) == 25
     assert await Worker(log, store).catch_up() == 0
+
+
+async def test_a_copy_that_comes_a_year_later_changes_nothing_and_stops_nothing() -> None:
+    log, store = MemoryLog(), MemoryStore()
+    year = [record(event(nth, seconds=nth * 5 * 86_400)) for nth in range(75)]
+    await log.append(year)
+    worker = Worker(log, store, batch=20)
+    await worker.catch_up()
+    before = await everything(FoldedPeople(store, log))
+    await log.append([each for each in year for _ in range(2)])
+    for _ in range(40):
+        await worker.step(0.0)
+    assert await store.position() == await log.end() == 225
+    assert await everything(FoldedPeople(store, log)) == before
+    async with store.snapshot() as snapshot:
+        counts = await snapshot.counts()
+    assert (counts["stored"], counts["duplicate"]) == (75, 150)
 
 
 @pytest.mark.parametrize("bad", [b"not json", b"{}", b"[]", b"\xff", b'{"type": 7}'])
