@@ -10,6 +10,7 @@ thrown away and the mind folds the log again, killed at so many random moments: 
 """
 
 import argparse
+import asyncio
 import base64
 import json
 import random
@@ -32,8 +33,15 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from collector.log.opening import open_log
+from collector.runtime.folder import DataFolder
 from load_tests.crash import message
 from load_tests.shim import Shim
+from sessionizer.commands.digests import digest_of
+from sessionizer.commands.folders import hasher_of
+from sessionizer.commands.progress import show_nothing
+from sessionizer.store.opening import open_store
+from sessionizer.worker import Worker
 from tests.journeys.running import Stack
 from tests.running_ariane import ARIANE, ROOT, Server, environment, serving
 
@@ -168,12 +176,20 @@ def in_peace(data: Path, batches: Batches) -> None:
 
 def digests(data: Path) -> tuple[str, str]:
     """The digests of a folder's state, and of its three exports; folds first what is not folded yet."""
-    caught_up = ariane_for_long("export", "profiles", "--data", data, "--output", data.parent / "profiles.ndjson")
-    assert caught_up.returncode == 0, caught_up.stderr
-    done = ariane_for_long("verify", "--digest", "--json", "--data", data)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return found["state"], found["log"]
+    return asyncio.run(_digests(DataFolder(data)))
+
+
+async def _digests(folder: DataFolder) -> tuple[str, str]:
+    log = await open_log(f"sqlite:{folder.log}", writer=False)
+    store = await open_store(f"sqlite:{folder.store}", writer=True)
+    try:
+        await Worker(log, store, hasher=hasher_of(folder)).catch_up()
+        async with store.snapshot() as snapshot:
+            found = await digest_of(snapshot, log, show_nothing)
+    finally:
+        await store.close()
+        await log.close()
+    return found.state, found.log
 
 
 def ariane_for_long(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -255,8 +255,9 @@ class SqliteLog:
         if self._closed or self._writing is None:
             raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
         try:
-            if self._trouble is not None or _free_bytes(self._path) < self._reserve.size_bytes:
-                _log.warning("reserve given up for an erasure", extra={"bytes": self._reserve.give_up()})
+            wanted = self._trouble is not None or _free_bytes(self._path) < self._reserve.size_bytes
+            if wanted and (freed := self._reserve.give_up()):
+                _log.warning("reserve given up for an erasure", extra={"bytes": freed})
         except OSError as error:
             raise LogUnavailable(f"what was kept back on the disk cannot be freed: {error}") from error
 

@@ -9,6 +9,8 @@ from load_tests.full_disk import fill, small_disk, torment
 from load_tests.shim import Missing
 from tests.running_ariane import serving
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def test_a_full_disk_under_load_loses_nothing_and_erases_all_the_same(tmp_path: Path) -> None:
     try:

@@ -9,6 +9,7 @@ import pytest
 from load_tests.once import Batches, kill_minds, problems, send_all
 from load_tests.shim import Missing
 
+pytestmark = pytest.mark.timeout(300)
 SEED = int(os.environ.get("JOURNEY_SEED", random.SystemRandom().randrange(10**9)))
 
 

@@ -14,6 +14,7 @@ import pytest
 from load_tests import failing_disk, power_cut, synced
 from load_tests.shim import Missing
 
+pytestmark = pytest.mark.timeout(300)
 REQUESTS = 240
 SEED = int(os.environ.get("JOURNEY_SEED", random.SystemRandom().randrange(10**9)))
 
