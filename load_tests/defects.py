@@ -7,6 +7,8 @@ SQLITE_LOG_TESTS = "tests/collector/log/test_sqlite_log.py"
 LOG_CONTRACT = "tests/contracts/test_event_log.py"
 WORKER = "tests/sessionizer/test_worker.py"
 POWER = "tests/journeys/test_power.py"
+CONNECTIONS = "tests/collector/test_connections.py"
+DRAIN = "tests/collector/test_drain.py"
 
 
 class Defect(NamedTuple):
@@ -244,5 +246,85 @@ DEFECTS = (
         "sessionizer/worker.py",
         (("        commit.quarantined.append((first, ", "        print((first, "),),
         f"{WORKER}::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",
+    ),
+    # What a stranger can make the server hold
+    Defect(
+        "an answer that nobody takes is waited for",
+        "collector/deadlines.py",
+        (("        if transport is not None:\n            transport.abort()\n", ""),),
+        f"{CONNECTIONS}::test_a_reader_that_takes_nothing_is_cut",
+    ),
+    Defect(
+        "headers may go on for ever",
+        "collector/deadlines.py",
+        (("if self._head_bytes > MAX_HEAD_BYTES:", "if False:"),),
+        f"{CONNECTIONS}::test_headers_without_end_are_refused",
+    ),
+    Defect(
+        "the clock starts again with every byte",
+        "collector/deadlines.py",
+        (("            if self._alarm is None:\n", "            self._stop_clock()\n            if True:\n"),),
+        "tests/collector/test_deadlines.py::test_slow_headers_are_closed",
+    ),
+    Defect(
+        "no idle connection makes room",
+        "collector/listener.py",
+        (("isinstance(each, DeadlineProtocol) and each.idle", "False"),),
+        f"{CONNECTIONS}::test_the_longest_connected_idle_one_makes_room",
+    ),
+    Defect(
+        "the body that wants room goes, not the one that dawdles",
+        "collector/bodies.py",
+        (("longest = next(iter(self._arriving), wanted_by)", "longest = wanted_by"),),
+        "tests/collector/test_bodies.py::test_half_sent_bodies_keep_nobody_out_and_are_told_to_come_back",
+    ),
+    Defect(
+        "what a body inflates to is not counted",
+        "collector/handlers.py",
+        (("        body.grow(len(inflated))\n", ""),),
+        "tests/collector/test_bodies.py::test_what_a_body_inflates_to_counts",
+    ),
+    Defect(
+        "gzip members without end",
+        "collector/http_limits.py",
+        (("if members > MAX_GZIP_MEMBERS:", "if False:"),),
+        "tests/collector/test_hostile_batches.py::test_gzip_in_thousands_of_pieces_is_refused",
+    ),
+    Defect(
+        "a read that fails keeps its place",
+        "sessionizer/api/gate.py",
+        (("        finally:\n            self._open -= 1\n", "        finally:\n            pass\n"),),
+        "tests/sessionizer/api/test_gate.py::test_a_read_that_fails_leaves_its_place",
+    ),
+    Defect(
+        "letters beyond ASCII in Basic credentials",
+        "sessionizer/api/auth.py",
+        (("except ValueError:", "except UnicodeDecodeError:"),),
+        "tests/fuzz/test_corpus.py::test_nothing_that_was_kept_breaks_its_decoder",
+    ),
+    # How a server ends
+    Defect(
+        "the last answer does not say that it is",
+        "collector/deadlines.py",
+        (("            resp.force_close()\n", "            pass\n"),),
+        f"{DRAIN}::test_a_kept_connection_gets_one_more_answer_which_says_that_it_is_the_last",
+    ),
+    Defect(
+        "new connections are taken until the end",
+        "collector/listener.py",
+        (("                await site.stop()\n", "                pass\n"),),
+        f"{DRAIN}::test_a_kept_connection_gets_one_more_answer_which_says_that_it_is_the_last",
+    ),
+    Defect(
+        "requests in hand are cut",
+        "collector/listener.py",
+        ((" and not each.answering:", ":"),),
+        f"{DRAIN}::test_a_request_in_hand_is_finished",
+    ),
+    Defect(
+        "who dawdles holds the end up",
+        "collector/listener.py",
+        ((" and not each.answering:", " and each.idle:"),),
+        f"{DRAIN}::test_who_asks_nothing_or_dawdles_does_not_hold_it_up",
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from collector.event import Event, from_record
+from collector.log import CorruptRecord
 from collector.runtime.clock import from_canonical
 from sessionizer import views
 from sessionizer.loading import Loader
@@ -106,7 +107,17 @@ def windows(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 
 async def read_events(loader: Loader, positions: Iterable[int]) -> list[tuple[int, Event]]:
-    return [(record.position, from_record(record.body)) for record in await loader.fetch(list(positions))]
+    """The events at these positions. Raises CorruptRecord for what is none, though the mind took it for one.
+
+    The mind looks no further into a record than it must.
+    """
+    found = []
+    for record in await loader.fetch(list(positions)):
+        try:
+            found.append((record.position, from_record(record.body)))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise CorruptRecord(record.position, f"is no event: {error}") from error
+    return found
 
 
 def place_of(event: Event) -> Place:

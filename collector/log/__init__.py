@@ -51,10 +51,10 @@ class LogUnavailable(Exception):
 
 
 class CorruptRecord(Exception):
-    """A record's checksum does not match its bytes. It is never served; `ariane verify` names its position."""
+    """A record's checksum does not match its bytes, or they are no event. It is never served; `ariane verify` helps."""
 
-    def __init__(self, position: int) -> None:
-        super().__init__(f"the log's record {position} does not match its checksum")
+    def __init__(self, position: int, why: str = "does not match its checksum") -> None:
+        super().__init__(f"the log's record {position} {why}")
         self.position = position
 
 

@@ -108,8 +108,9 @@ async def test_a_reader_that_takes_nothing_is_cut(ending: str) -> None:
         greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         greedy.connect(runner.addresses[0])
         greedy.sendall(f"GET / HTTP/1.1\r\nHost: x\r\n{ending}\r\n".encode())
-        while b'connections_cut_total{why="stalled"} 1.0' not in metrics.exposition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        while runner.server.connections:  # type: ignore[union-attr]  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while b'connections_cut_total{why="stalled"} 1.0' not in metrics.exposition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            while runner.server.connections:  # type: ignore[union-attr]  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     await runner.cleanup()

@@ -6,6 +6,7 @@ found and kept.
 """
 
 import asyncio
+import contextlib
 import gzip
 import json
 from base64 import urlsafe_b64encode
@@ -28,7 +29,7 @@ from collector.deadlines import MAX_HEAD_BYTES
 from collector.event import from_record, from_record_lazily
 from collector.handlers import EdgeHandlers
 from collector.http_limits import MAX_GZIP_MEMBERS, inflate
-from collector.log import Record
+from collector.log import CorruptRecord, Record
 from collector.log.memory import MemoryLog, MemoryRefused
 from collector.pipeline import ADAPTER_AT, collect
 from collector.proof import check_proof
@@ -248,8 +249,9 @@ def record(data: bytes) -> None:
         counts = await _counts(store)
         assert sum(counts.get(each, 0) for each in ("stored", "retraction", "erasure", "quarantined")) == 1, counts
         for what in exports.EXPORTS:
-            async for _ in people.export(what):
-                pass
+            with contextlib.suppress(CorruptRecord):  # what the mind has not looked at may still be no event
+                async for _ in people.export(what):
+                    pass
 
     _run(fold())
 

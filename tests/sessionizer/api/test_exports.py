@@ -5,7 +5,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from collector.log import CorruptRecord
+from collector.event import to_record
+from collector.log import CorruptRecord, Record
 from sessionizer import views
 from sessionizer.api.exports import accepts_gzip
 
@@ -65,6 +66,19 @@ async def test_a_failure_before_the_first_byte_is_a_problem(client, log):
 async def read_all(client, coding):
     answer = await client.get("/v1/export/events", headers={"Accept-Encoding": coding})
     return await answer.read()
+
+
+@pytest.mark.parametrize("broken", [b'{"a": "\xc0"}', b"7", b'{"a": 1e999}'])
+async def test_a_record_of_which_a_part_is_no_event_is_a_damaged_one(client, log, mind, event, broken):
+    whole = to_record(event("m9", "10:00:00", anonymous_id="d9", properties={"a": 1}))
+    assert whole.count(b'{"a":1}') == 1
+    position = await log.append([Record("d9", whole.replace(b'{"a":1}', broken))])
+    await mind.catch_up()
+    for path in ("/v1/export/events", "/v1/profiles/anonymous_id:d9/timeline"):
+        answer = await client.get(path)
+        assert answer.status == 503
+        problem = await answer.json(content_type=None)
+        assert (problem["reason"], f"position {position}" in problem["detail"]) == ("corrupt_record", True)
 
 
 @pytest.mark.parametrize("failure", [CorruptRecord(3), OSError("the disk is gone"), ValueError("a bug")])
