@@ -22,8 +22,9 @@ import aiosqlite
 
 T = TypeVar("T")
 
-Synchronous = Literal["full", "normal"]
-"""`full`: a commit returns after an fsync of the WAL. `normal`: after a write; a power cut may lose the last ones."""
+Synchronous = Literal["full", "normal", "off"]
+"""`full`: a commit returns after an fsync of the WAL. `normal`: after a write; a power cut may lose the last ones.
+`off`: nothing is ever synced, and a power cut may leave no database at all."""
 
 FIRST_SAFE_VERSION = (3, 51, 3)
 """The first release without the WAL-reset bug (https://sqlite.org/wal.html)."""

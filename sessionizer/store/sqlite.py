@@ -25,6 +25,10 @@ READERS = 5
 """Snapshots at once; a further one waits `READER_WAIT_S`. The position has a connection of its own, and never waits."""
 READER_WAIT_S = 5.0
 WRITER_CACHE_BYTES = 32 * 1024 * 1024
+CHECKPOINT_PAGES = 1000
+"""SQLite's default: 4 MiB of WAL."""
+UNSYNCED_CHECKPOINT_PAGES = 16_000
+"""64 MiB: a page that many commits change is folded in once."""
 READER_CACHE_BYTES = 4 * 1024 * 1024
 
 
@@ -47,14 +51,25 @@ class SqliteStore:
         self._lock = lock
 
     @classmethod
-    async def open(cls, path: Path, *, writer: bool, run_dir: Path | None = None, readers: int = READERS) -> Self:
-        """Open (a writer makes) the file. Raises Taken when another process writes it, sqlite3.Error when it cannot."""
+    async def open(
+        cls, path: Path, *, writer: bool, run_dir: Path | None = None, readers: int = READERS, unsynced: bool = False
+    ) -> Self:
+        """Open (a writer makes) the file. Raises Taken when another process writes it, sqlite3.Error when it cannot.
+
+        `unsynced`: for a file that counts for nothing until it is complete, and then is synced by whoever made it.
+        """
         lock = Lock.beside(path) if writer else None
         writing: Connection | None = None
         reading: list[Connection] = []
         try:
             if writer:
-                writing = await connect(path, writer=True, synchronous="normal", cache_bytes=WRITER_CACHE_BYTES)
+                writing = await connect(
+                    path,
+                    writer=True,
+                    synchronous="off" if unsynced else "normal",
+                    cache_bytes=WRITER_CACHE_BYTES,
+                    checkpoint_pages=UNSYNCED_CHECKPOINT_PAGES if unsynced else CHECKPOINT_PAGES,
+                )
                 await migrate(writing, files("sessionizer.store") / "migrations" / "sqlite")
             for _ in range(readers + 1):  # one for positions
                 reading.append(await connect(path, writer=False, cache_bytes=READER_CACHE_BYTES))  # noqa: PERF401 - closed one by one when a later one fails
