@@ -2,9 +2,9 @@
 
     python load_tests/reads_speed.py --folder /tmp/people --people 1000000
 
-First a folder of so many people, with one to three page views each, is made (kept, and used again). Then a minute each
-of: traffic at 1,000 events/s, with 20 writes a second that are read back by `After-Position`; the same for a single
-client on an idle server; and 500 profile reads a second of people drawn evenly, on a server without other traffic.
+First a folder of so many people, most with one page view and some with three, is made (kept, and used again). Then a
+minute each of: traffic at 1,000 events/s, with 20 writes a second that are read back by `After-Position`; the same on
+a server that is idle otherwise; and 500 profile reads a second of people drawn evenly, without other traffic.
 """
 
 import argparse
@@ -59,7 +59,11 @@ async def make(folder: Path, people: int) -> None:
     worker = Worker(log, store)
     collect_less_often()
     for start in range(0, people, APPEND):
-        views = [page_view(each, n) for each in range(start, min(start + APPEND, people)) for n in range(each % 3 + 1)]
+        views = [
+            page_view(each, n)
+            for each in range(start, min(start + APPEND, people))
+            for n in range(3 if each % 10 == 0 else 1)
+        ]
         await log.append([Record("", to_record(each)) for each in views])
         await worker.catch_up()
         print(f"\r{start + APPEND:,} people", end="", flush=True)

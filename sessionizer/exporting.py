@@ -13,6 +13,7 @@ from sessionizer import profiles as profile_views
 from sessionizer import sessions as session_views
 from sessionizer import timelines, views
 from sessionizer.erasures import Erasures
+from sessionizer.exported import ExportedRow, exported
 from sessionizer.loading import Loader
 from sessionizer.owners import Part, Person, World, person_of_part, person_of_root, profile_id
 from sessionizer.state import Root, visitor_key
@@ -95,7 +96,7 @@ async def sessions(
                 yield views.ExportedSession(**msgspec.structs.asdict(shown), profile_id=owners[_name(part)])
 
 
-async def events(snapshot: Readable, log: EventLog, erasures: Erasures | None) -> AsyncIterator[views.ExportedEvent]:
+async def events(snapshot: Readable, log: EventLog, erasures: Erasures | None) -> AsyncIterator[ExportedRow]:
     """All events, by (anonymous_id, timestamp, message_id); those without a device first."""
     deviceless = [key async for keys in _pages(snapshot, DEVICELESS) for key in keys]
     ordered = await _by_time(snapshot, log, deviceless, erasures)
@@ -120,7 +121,7 @@ async def _by_time(snapshot: Readable, log: EventLog, keys: list[str], erasures:
 
 async def _events_of(
     snapshot: Readable, log: EventLog, keys: list[str], erasures: Erasures | None
-) -> AsyncIterator[views.ExportedEvent]:
+) -> AsyncIterator[ExportedRow]:
     loader = await _loaded(snapshot, log, keys, erasures)
     await loader.refs(keys)
     owners = await _profile_ids(loader, keys)
@@ -129,10 +130,10 @@ async def _events_of(
     ]
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
-        found = dict(await timelines.read_events(loader, [entry.position for entry, _ in page]))
+        found = dict(await loader.fetch([entry.position for entry, _ in page]))
         for entry, owner in page:
             if entry.position in found:
-                yield timelines.show_exported(found[entry.position], entry.position, entry.session_id, owner)
+                yield exported(found[entry.position], entry.position, entry.session_id, owner)
 
 
 async def _pages(snapshot: Readable, prefix: str) -> AsyncIterator[list[str]]:

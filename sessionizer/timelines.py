@@ -135,11 +135,6 @@ def show(event: Event, position: int, in_session: str | None) -> views.TimelineE
     return views.TimelineEvent(**shown_fields(event), position=position, session_id=in_session)
 
 
-def show_exported(event: Event, position: int, in_session: str | None, profile_id: str | None) -> views.ExportedEvent:
-    """The same, with the profile it belongs to."""
-    return views.ExportedEvent(**shown_fields(event), position=position, session_id=in_session, profile_id=profile_id)
-
-
 def shown_fields(event: Event) -> dict[str, Any]:
     fields = msgspec.structs.asdict(event)
     fields["trust"] = event.trust.value
