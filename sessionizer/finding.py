@@ -2,7 +2,7 @@
 
 from sessionizer.evidence import message_hash
 from sessionizer.loading import Loader
-from sessionizer.owners import Part, Person, person_of_contact, person_of_part, person_of_root, person_of_user
+from sessionizer.owners import Part, Person, World, person_of_contact, person_of_part, person_of_root, person_of_user
 from sessionizer.reading import Who
 from sessionizer.state import Root, visitor_key
 
@@ -52,7 +52,8 @@ async def _part_with(loader: Loader, root: Root, device: str, message_id: str) -
     key = visitor_key(device, "", False, "")
     await loader.visitors([key])
     parts = loader.world.parts[key]
-    for part in (*loader.world.on_their_own(key, root), *parts):
+    own = await loader.decide(World.on_their_own, key, root)
+    for part in (*own, *parts):
         if part.slice.first[1] == message_id:
             return part
     await loader.refs([key])
