@@ -28,6 +28,8 @@ from tests.worked_cases import FOLDER, Case, all_cases
 
 CONTRACT_ORDERS = 20
 OTHER_ORDERS = 3
+LONG = 20
+"""Events."""
 MAX_BATCH = 40
 MONEY = ("price", "value", "EUR", "USD", "CHF", "GBP", "XXX")
 """Names of what is compared as an amount: "10" is "10.00"."""
@@ -58,12 +60,14 @@ def mark_of(case: Case) -> str:
 
 def copies_of_all(cases: Sequence[Case]) -> dict[str, list[Case]]:
     numbers = iter(range(1000))
-    return {
-        case["name"]: [
-            apart(case, next(numbers)) for _ in range(CONTRACT_ORDERS if is_contract(case) else OTHER_ORDERS)
-        ]
-        for case in cases
-    }
+    return {case["name"]: [apart(case, next(numbers)) for _ in range(orders_of(case))] for case in cases}
+
+
+def orders_of(case: Case) -> int:
+    """In how many orders a case is told: a long one in one, so that all of them are told in seconds."""
+    if is_contract(case):
+        return CONTRACT_ORDERS
+    return OTHER_ORDERS if len(case["events"]) <= LONG else 1
 
 
 def shuffled(steps: list[Step], chance: random.Random) -> list[Step]:
@@ -136,6 +140,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
             sender.send(step)
         for key in ("write_key", "server_key"):
             sender.flush(key)
+        while stack.get("/v1/profiles?limit=1").status == 504:
+            pass  # a busy machine takes longer to fold it all than one request waits
         events = defaultdict(list)
         for row in rows_of(stack.export("events")):
             events[row["message_id"][:5]].append(row)
@@ -147,7 +153,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case["name"])
 def test_a_case_ends_the_same_in_any_order_of_arrival(told: Told, case: Case) -> None:
     copies = told.copies[case["name"]]
-    assert len(copies) == (CONTRACT_ORDERS if is_contract(case) else OTHER_ORDERS)
+    assert len(copies) == orders_of(case)
     for copy in copies:
         rows = told.events[mark_of(copy)]
         again = f"JOURNEY_SEED={told.seed}, copy {mark_of(copy)}"
