@@ -1,12 +1,12 @@
 """Break the mind's deciders on purpose, one small change at a time, and see whether anybody notices.
 
-    python load_tests/mutants.py                                   # all of evidence, slices, late, sessions, owners
+    python load_tests/mutants.py                                   # all of MODULES
     python load_tests/mutants.py late --function _touch --histories 2000
 
 Every *mutant* is one change to one function (a comparison turned, an `and` made an `or`, a statement left out …). It
 is put into a fork of a process that has already folded many histories: the worked cases, random ones, and long visits
 that come late. A mutant is killed when any of them now gives other exports, answers or records, raises, or takes too
-long; what is left is listed. docs/testing.md explains the survivors.
+long (of processor time); what is left is listed. docs/testing.md explains the survivors.
 """
 
 import argparse
@@ -38,21 +38,24 @@ from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store.memory import MemoryStore
 from sessionizer.worker import Worker
-from tests.folding import as_bytes, everything
-from tests.histories import histories, visits_of
+from tests.folding import as_bytes, everything, few_are_many
+from tests.histories import crowd, histories, visits_of
+from tests.oracle import MOST, Most
 from tests.sessionizer.test_late_events import STORIES
 from tests.sessionizer.test_pipeline import kept_in
 from tests.worked_cases import all_cases, events_of
 
-MODULES = ("evidence", "slices", "late", "sessions", "owners")
+MODULES = ("evidence", "guards", "slices", "late", "sessions", "owners")
 TOO_LONG_S = 20
+FEW = (Most(1, 1, 1), Most(0, 2, 1), Most(2, 0, 2))
 
 
 class Trial(NamedTuple):
-    """A history and the sizes of its batches, with what the sound mind makes of it."""
+    """A history, the sizes of its batches and rule 17's thresholds, with what the sound mind makes of it."""
 
     history: Sequence[Event]
     sizes: Sequence[int]
+    most: Most
     seen: bytes
 
 
@@ -91,13 +94,14 @@ def _named(event: Event) -> Iterator[Who]:
         yield Who("anonymous_id", event.anonymous_id)
 
 
-def observe(history: Sequence[Event], sizes: Sequence[int]) -> bytes:
+def observe(history: Sequence[Event], sizes: Sequence[int], most: Most) -> bytes:
     """All that can be seen of a history that came in batches of these sizes, and what is kept of its visitors."""
-    return asyncio.run(_observe(history, sizes))
+    with few_are_many(most):
+        return asyncio.run(_observe(history, sizes))
 
 
 def trials(histories_: int, seed: str) -> list[Trial]:
-    """Worked cases, random histories and visits, as the sound mind sees them."""
+    """Worked cases, random histories and visits, as the sound mind sees them; a third of them on low thresholds."""
     chance = Random(seed)
     found: list[tuple[Sequence[Event], Sequence[int]]] = []
     for case in all_cases():
@@ -111,7 +115,13 @@ def trials(histories_: int, seed: str) -> list[Trial]:
         found.append((visits_of(chance, 14), [chance.choice((1, 1, 2, 3)) for _ in range(14)]))
     for _ in range(4):
         found.append((visits_of(chance, 400), [chance.choice((1, 5, 60)) for _ in range(20)]))
-    return [Trial(history, sizes, observe(history, sizes)) for history, sizes in found]
+    for seed_ in range(4):
+        found.append((crowd(Random(seed_), 20 + seed_ % 2, 3), [30, 1, 1, 1, 1, 5]))
+    thresholds = [MOST if nth % 3 else chance.choice(FEW) for nth in range(len(found))]
+    return [
+        Trial(history, sizes, most, observe(history, sizes, most))
+        for (history, sizes), most in zip(found, thresholds, strict=True)
+    ]
 
 
 def _random_histories(count: int) -> list[list[Event]]:
@@ -257,12 +267,12 @@ def survives(mutant: Mutant, tried: Sequence[Trial]) -> bool:
     child = os.fork()
     if child == 0:
         sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end of the fork
-        signal.alarm(TOO_LONG_S)
+        signal.setitimer(signal.ITIMER_PROF, TOO_LONG_S)
         module = importlib.import_module(f"sessionizer.{mutant.module}")
         _function(module, mutant.function).__code__ = mutant.code
         _forget(module)
         try:
-            same = all(observe(history, sizes) == seen for history, sizes, seen in tried)
+            same = all(observe(history, sizes, most) == seen for history, sizes, most, seen in tried)
         except BaseException:
             same = False
         os._exit(0 if same else 1)

@@ -11,9 +11,9 @@ from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.state import CHUNK
 from sessionizer.store.memory import MemoryStore
-from tests.folding import as_bytes, compare, fold, fold_in_memory
+from tests.folding import as_bytes, check, compare, fold, fold_in_memory
 from tests.histories import BASE_MS, as_log
-from tests.oracle import recompute
+from tests.oracle import Most, recompute
 
 MINUTE_MS = 60_000
 
@@ -226,6 +226,20 @@ def test_a_late_event_is_as_if_it_had_been_in_time(name: str, size: int) -> None
     compare(recompute(as_log(arrived)), found)
     in_time = sorted(arrived, key=lambda each: (each.timestamp, each.message_id))
     assert as_bytes(found) == as_bytes(fold_in_memory(in_time, []))
+
+
+@pytest.mark.parametrize("minute", [20, 5])
+def test_a_contact_that_comes_beside_a_known_one_makes_its_address_a_shared_one(minute: float) -> None:
+    """At the end of the open slice, or late into it: then two users carry the shop's address, and one is too many."""
+    card = Contact(type="loyalty_card", value="L1")
+    arrived = [
+        event("a", 0, user_id="jane", contacts=(card,)),
+        event("b", 10, user_id="jane"),
+        event("c", 15, anonymous_id="d2", user_id="joe", contacts=mail("shop@x.org")),
+        event("d", 16, anonymous_id="d3", contacts=mail("shop@x.org")),
+        event("e", minute, user_id="jane", contacts=(*mail("shop@x.org"), card)),
+    ]
+    check(arrived, [1] * 5, Most(users_of_contact=1))
 
 
 @pytest.mark.parametrize("name", STORIES)
