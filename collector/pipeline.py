@@ -17,7 +17,7 @@ from collector.links import Links
 from collector.live import Live, Outcome
 from collector.log import LATEST, EventLog, LogUnavailable, Record, Refusal, RefusedEvents, Tally
 from collector.origins import is_listed, own_origin, refuse_strangers
-from collector.privacy import protect
+from collector.privacy import protect, why_withheld
 from collector.protocols import Adapter, pixel, segment
 from collector.rate_limit import RateLimit, RateLimits
 from collector.raw import RawEvent, RawRequest, Receipt
@@ -235,7 +235,8 @@ def _announce(
     for event in events:
         live.publish(Outcome(outcome="accepted", source=source.name, position=position, event=event))
     for event in withheld:
-        live.publish(Outcome(outcome="withheld", source=source.name, reason="bot", event=event))
+        reason = why_withheld(event, source)
+        live.publish(Outcome(outcome="withheld", source=source.name, reason=reason, event=event))
     for each in rejections:
         live.publish(
             Outcome(outcome="rejected", source=source.name, reason=each.reason, detail=each.detail, event=each.raw)

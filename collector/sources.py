@@ -35,6 +35,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     """Web origins that may send (`https://shop.example`); empty: any, but no cookies or credentials for other sites."""
     exclude_bots: bool = False
+    honour_opt_out: bool = False
+    """Withhold the events of browsers that send Global Privacy Control or Do Not Track."""
     blocked_ids: tuple[str, ...] = ()
     """Values that are no identifiers here, beside the built-in ones (compared trimmed, in any case)."""
     server_only_contacts: tuple[str, ...] = ()
@@ -269,6 +271,7 @@ _COMMENTS = {
     "identity_secret": "secret: signs the proofs (JWT, HS256) of who is logged in",
     "origins": 'web origins that may send, e.g. ["https://shop.example"]; empty: any, but no cookies for other sites',
     "exclude_bots": "true: events of known bots are withheld instead of flagged",
+    "honour_opt_out": "true: events of browsers with Global Privacy Control or Do Not Track are withheld",
     "blocked_ids": "values that are no identifiers here, beside null, undefined, guest and the like",
     "server_only_contacts": 'contact types that only server events may carry, e.g. ["loyalty_card"]',
 }

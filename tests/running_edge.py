@@ -41,7 +41,12 @@ LISTED = Source(
     server_only_contacts=("loyalty_card",),
 )
 NO_BOTS = Source(
-    name="no-bots", write_key="wk_nobots", server_key="sk_nobots", identity_secret="u" * 32, exclude_bots=True
+    name="no-bots",
+    write_key="wk_nobots",
+    server_key="sk_nobots",
+    identity_secret="u" * 32,
+    exclude_bots=True,
+    honour_opt_out=True,
 )
 SOURCES = Sources(api_key="ak_secret", sources=(OPEN, LISTED, NO_BOTS))
 

@@ -314,6 +314,17 @@ async def test_bots_are_withheld_where_a_source_excludes_them(edge: RunningEdge)
     assert event.derived.bot
 
 
+async def test_browsers_that_opt_out_are_withheld_where_a_source_honours_it(edge: RunningEdge) -> None:
+    signals = ({"gpc": True}, {"dnt": True}, {"gpc": False, "mode": "full"}, "full", None)
+    seen = {"type": "track", "event": "Seen", "anonymousId": "a-1"}
+    batch = [seen | {"context": {"consent": signal}} for signal in signals]
+    for key, kept in (("wk_nobots", 3), ("wk_open", 5)):
+        before = len(await edge.events())
+        status, answer, _ = await edge.post("/v1/batch", {"batch": batch}, key)
+        assert (status, answer) == (200, {"success": True})
+        assert len(await edge.events()) - before == kept
+
+
 async def test_headers_that_are_no_text_do_no_harm(edge: RunningEdge) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(edge.url.rpartition(":")[2]))
     body = json.dumps(PAGE).encode()
