@@ -178,15 +178,13 @@ DEFECTS = (
         "sessionizer/store/sqlite_writing.py",
         (
             (
-                "def keep(db: sqlite3.Connection, commit: Commit) -> None:\n    with transaction(db):\n",
+                "    with transaction(db):\n        moved = db.execute(\n",
                 (
-                    "def keep(db: sqlite3.Connection, commit: Commit) -> None:\n"
-                    "    _keep_rest(db, commit)\n"
-                    "    db.execute(\"update books set value = ? where name = 'position'\", (commit.position,))\n\n\n"
-                    "def _keep_rest(db: sqlite3.Connection, commit: Commit) -> None:\n    with transaction(db):\n"
+                    "    db.execute(\"update books set value = ? where name = 'position'\", (commit.position,))\n"
+                    "    with transaction(db):\n        moved = db.execute(\n"
                 ),
             ),
-            ("            (commit.position, commit.expected),\n", "            (commit.expected, commit.expected),\n"),
+            ("            (commit.position, commit.expected),\n", "            (commit.position, commit.position),\n"),
         ),
         "tests/contracts/test_profile_store.py::test_in_a_file_a_commit_that_breaks_off_anywhere_keeps_nothing",
     ),
