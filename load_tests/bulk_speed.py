@@ -66,7 +66,7 @@ def main() -> None:
     copy, out = folder / "copy", folder / "exported.ndjson"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder / "data", copy)
-    events = ariane("verify", "--data", copy, "--json").json()["log"]["records"]
+    events = ariane("verify", "--data", copy, "--json").json()["received"]
     timed("replay", lambda: events, "replay", "--data", copy)
     for what in ("events", "profiles", "sessions"):
         timed(f"export {what}", lambda: lines_of(out), "export", what, "--data", copy, "--output", out)
