@@ -113,10 +113,10 @@ async def compare_worlds(sides: Sides, changes: Collection[VisitorChange]) -> Ch
     keys = [change.key for change in changes]
     await before.visitors(keys)
     await after.visitors(keys)
-    pairs = await _pairs(sides, changes)
+    pairs, renamed = await _pairs(sides, changes)
     await before.named({name for was, _ in pairs if was is not None for name in _asked_about(was)})
     await after.named({name for _, part in pairs for name in _asked_about(part)})
-    owners = await _owners(sides, changes, pairs)
+    owners = await _owners(sides, changes, pairs, renamed)
     moves = [
         Move(owners[0][_name(was)], owners[1][_name(part)], was, part)
         for was, part in pairs
@@ -139,39 +139,44 @@ async def compare_worlds(sides: Sides, changes: Collection[VisitorChange]) -> Ch
 # Which slices ---------------------------------------------------------------------------------------------------------
 
 
-async def _pairs(sides: Sides, changes: Iterable[VisitorChange]) -> list[Pair]:
-    """The slices a commit adds to."""
-    before, after = sides
-    again = [change.key for change in changes if change.renumbers]
+async def _pairs(sides: Sides, changes: Iterable[VisitorChange]) -> tuple[list[Pair], set[PartName]]:
+    """The slices a commit adds to; and the names that mean a slice on one side only, for it was folded again."""
+    again = [change for change in changes if change.renumbers]
     for loader in sides:
-        await loader.refs(again)
+        await loader.refs([change.key for change in again])
+    anew = {change.key: [(change.key, number) for number in _renumbered(sides, change)] for change in again}
     pairs: list[Pair] = []
     for change in changes:
-        if change.renumbers:
-            pairs += _by_events(before, after, change.key)
-            continue
-        was = before.world.numbered(change.key)
+        key = change.key
+        was, now = (loader.world.numbered(key) for loader in sides)
         open_ = change.record.slice
         touched = {*change.slices, *([open_.number] if open_ is not None else [])}
-        pairs += [(was.get(number), after.world.part(change.key, number)) for number in sorted(touched)]
-    return pairs
+        pairs += [
+            (was.get(number), now[number]) for number in sorted(touched - {number for _, number in anew.get(key, ())})
+        ]
+        pairs += _by_events(sides, anew.get(key, []))
+    return pairs, {name for names in anew.values() for name in names}
 
 
-def _by_events(before: Loader, after: Loader, key: str) -> list[Pair]:
-    """The slices of a visitor that was folded again, which numbers its slices anew: by the events they have."""
-    was = dict(_events(before, key))
+def _renumbered(sides: Sides, change: VisitorChange) -> Iterable[int]:
+    was, now = (loader.world.numbered(change.key).keys() for loader in sides)
+    return was | now if change.refolded else {*change.dropped_slices, *(now - was)}
+
+
+def _by_events(sides: Sides, names: Collection[PartName]) -> list[Pair]:
+    """Slices of one visitor that were folded again, which numbers them anew: by the events they have."""
+    was, now = (_events(loader, names) for loader in sides)
     pairs: dict[tuple[int | None, int], Pair] = {}
-    for each, part in _events(after, key):
-        old = was.get(each)
+    for position, part in now.items():
+        old = was.get(position)
         pairs[old.slice.number if old is not None else None, part.slice.number] = (old, part)
     return list(pairs.values())
 
 
-def _events(loader: Loader, key: str) -> Iterable[tuple[bytes, Part]]:
-    """The ids of a visitor's events, each with its slice."""
-    parts = loader.world.parts[key]
-    owners = (part for part in parts for _ in range(part.slice.events))
-    return zip(loader.ids_of(key), owners, strict=True) if parts else ()
+def _events(loader: Loader, names: Collection[PartName]) -> dict[int, Part]:
+    """The log positions of what these slices have, those of them that there are, each with its slice."""
+    found = (loader.world.numbered(visitor).get(number) for visitor, number in names)
+    return {position: part for part in found if part is not None for _, position in loader.events_of(part)}
 
 
 def _asked_about(part: Part) -> Iterable[str]:
@@ -185,16 +190,15 @@ def _asked_about(part: Part) -> Iterable[str]:
 
 
 async def _owners(
-    sides: Sides, changes: Iterable[VisitorChange], pairs: list[Pair]
+    sides: Sides, changes: Iterable[VisitorChange], pairs: list[Pair], renamed: Set[PartName]
 ) -> tuple[dict[PartName, Root], dict[PartName, Root]]:
     """The roots of all slices that could have another owner, before and after. Adds others' slices to the pairs.
 
-    Slices of one name are the same on both sides, but for those of visitors folded again, which are all in the pairs.
+    Slices of one name are the same on both sides, but for the renamed ones, which are all in the pairs.
     """
-    again = {change.key for change in changes if change.renumbers}
-    contacts = _contacts(changes, pairs)
+    contacts = _contacts(changes, pairs, renamed)
     others = await _carriers(sides.before, contacts) | await _carriers(sides.after, contacts)
-    others = {name for name in others if name[0] not in again}
+    others -= renamed
     to_ask = [
         others | {_name(was) for was, _ in pairs if was is not None},
         others | {_name(part) for _, part in pairs},
@@ -207,22 +211,21 @@ async def _owners(
             asked[side].update(questions)
             held = await _ask(loader, questions)
             roots[side].update((name, each.root) for name, each in held.items())
-            reached = {name for each in held.values() for name in each.others if name[0] not in again}
+            reached = {name for each in held.values() for name in each.others} - renamed
             for other in (0, 1):
                 to_ask[other] |= reached - asked[other]
     paired = {_name(part) for _, part in pairs}
-    same = sorted(name for name in roots[0].keys() & roots[1].keys() - paired if name[0] not in again)
+    same = sorted((roots[0].keys() & roots[1].keys()) - paired - renamed)
     pairs += [(sides.before.world.part(*name), sides.after.world.part(*name)) for name in same]
     return roots
 
 
-def _contacts(changes: Iterable[VisitorChange], pairs: Iterable[Pair]) -> set[str]:
+def _contacts(changes: Iterable[VisitorChange], pairs: Iterable[Pair], renamed: Set[PartName]) -> set[str]:
     """The contacts whose owners may change: those that are named, and all of a slice that gets or loses a user."""
-    again = {change.key for change in changes if change.renumbers}
     names = {name for change in changes for name in (*change.index, *change.spoken)}
     names = {name for name in names if not name.startswith(("user_id:", "alias:"))}
     for was, part in pairs:
-        if part.visitor in again or was is None or was.slice.user != part.slice.user:
+        if _name(part) in renamed or was is None or was.slice.user != part.slice.user:
             names |= _carried(part) | (_carried(was) if was is not None else set())
     return names
 

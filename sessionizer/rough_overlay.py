@@ -21,9 +21,12 @@ class RoughOverlay(OverlaySnapshot):
         """Contact → slices that carry it now, of those the commit changes."""
         self._fewer: set[str] = set()
         """Contacts that fewer users, or fewer devices without one, may carry than before."""
+        self._any_fewer = False
+        """Nobody knows of which contacts, where slices gave way to others: it may be of any."""
         for change in commit.changes:
-            if change.renumbers:
+            if change.refolded:
                 self._fewer.update(change.index)
+            self._any_fewer |= bool(change.dropped_slices)
             for carried in change.carrying.values():
                 self._more.update(carried.contacts)
                 if carried.user is not None and change.before is not None:
@@ -38,4 +41,4 @@ class RoughOverlay(OverlaySnapshot):
         more = self._more[name]
         if crowd.users + more < users and crowd.devices + more < devices:
             return True
-        return name not in self._fewer and (crowd.users >= users or crowd.devices >= devices)
+        return not self._any_fewer and name not in self._fewer and (crowd.users >= users or crowd.devices >= devices)
