@@ -1,8 +1,5 @@
 import { pause } from "./pause.js";
 
-// Opening is work, and a page that loads has better to do. What is tracked until then waits in memory (store.js), where a
-// page that leaves finds it.
-const OPEN_AFTER_MS = 40;
 // Private windows and some embedded browsers never answer `open` (https://bugs.webkit.org/show_bug.cgi?id=226547).
 const PATIENCE_MS = 2e3;
 const STORE = "queue";
@@ -11,8 +8,8 @@ let opened;
 
 /** Our IndexedDB database, opened once. Rejects where it is forbidden, broken, or silent. */
 const open = async () => {
-  // A hidden page's timers are slow.
-  if (!document.hidden) await pause(OPEN_AFTER_MS);
+  // Opening is work: not in the task that loads the page. A hidden page's timers are slow.
+  if (!document.hidden) await pause();
   return new Promise((resolve, reject) => {
     setTimeout(reject, PATIENCE_MS);
     const request = indexedDB.open("ariane", 1);

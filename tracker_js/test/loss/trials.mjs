@@ -32,7 +32,14 @@ export const TROUBLES = {
 /** What goes wrong before the events are tracked, where that is part of the trouble. */
 const BEFORE = { offline: ({ collector }) => collector.cut(), "the collector dying": ({ collector }) => collector.die() };
 
-const track = (page, names) => page.evaluate((list) => list.forEach((name) => void ariane.track(name)), names);
+/** Resolves 100 ms after the calls; with `saved`, once the tracker says that they are safe, for machines that are busy. */
+const track = async (page, names, saved) => {
+  await page.evaluate((list, wait) => {
+    const promises = list.map((name) => ariane.track(name));
+    return wait ? Promise.all(promises).then(() => {}) : undefined;
+  }, names, saved);
+  if (!saved) await pause(SAFE_MS);
+};
 
 /** Opens a page of the shop where the tracker is there. */
 async function visit({ browser, shop }) {
@@ -43,33 +50,31 @@ async function visit({ browser, shop }) {
   return page;
 }
 
-async function round(stage, trouble, names, offlineMs) {
+async function round(stage, trouble, names, { offlineMs, saved }) {
   const page = await visit(stage);
   const other = trouble === "two tabs" ? await visit(stage) : undefined;
   await BEFORE[trouble]?.(stage);
   const half = other ? names.length / 2 : names.length;
-  await Promise.all([track(page, names.slice(0, half)), other && track(other, names.slice(half))]);
-  await pause(SAFE_MS);
+  await Promise.all([track(page, names.slice(0, half), saved), other && track(other, names.slice(half), saved)]);
   await TROUBLES[trouble](stage, page, offlineMs);
   await other?.close();
 }
 
 /**
- * Runs all kinds of trouble in turn until `events` are tracked, and gives `{tracked, lost, doubled}`: names, by kind.
- * `perRound` events each; `offlineMs` is how long the network is away; `say(text)` is told how it goes.
+ * Runs the kinds of trouble (all of TROUBLES unless given) in turn until `events` are tracked, and gives `{tracked, lost, doubled}`: names, by kind.
+ * `perRound` events each; `offlineMs` is how long the network is away; `saved`: see `track`; `say(text)` is told how it goes.
  */
-export async function runTrials({ browserName, events, perRound = 20, offlineMs = 2000, say = () => {} }) {
+export async function runTrials({ browserName, events, kinds = Object.keys(TROUBLES), perRound = 20, offlineMs = 2000, saved = false, say = () => {} }) {
   const collector = await startCollector();
   const shop = await startShop(collector);
   const browser = await startBrowser(browserName);
   const stage = { collector, shop, browser };
   const tracked = [];
   try {
-    const kinds = Object.keys(TROUBLES);
     for (let n = 0; tracked.length < events; n++) {
       const trouble = kinds[n % kinds.length];
       const names = Array.from({ length: perRound }, (_, i) => `${trouble} ${n} ${i}`);
-      await round(stage, trouble, names, offlineMs);
+      await round(stage, trouble, names, { offlineMs, saved });
       tracked.push(...names);
       say(`${tracked.length} tracked, after ${trouble}`);
     }
@@ -78,8 +83,9 @@ export async function runTrials({ browserName, events, perRound = 20, offlineMs 
     let counts = new Map();
     const missing = () => tracked.filter((name) => !counts.has(name));
     await until("what is missing", async () => {
-      counts = new Map();
-      for (const { event } of await collector.events()) if (wanted.has(event)) counts.set(event, (counts.get(event) || 0) + 1);
+      const found = new Map();
+      for (const { event } of await collector.events()) if (wanted.has(event)) found.set(event, (found.get(event) || 0) + 1);
+      counts = found;
       say(`${missing().length} of ${tracked.length} not in the log yet`);
       return !missing().length;
     }, LAST_WAIT_MS).catch(() => {}); // the count says what came of it

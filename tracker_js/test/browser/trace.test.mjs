@@ -1,0 +1,21 @@
+/** What the tracker costs a page's main thread, by the browser's own trace, on a processor slowed four times. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { launch, missingBrowser, pageHtml, startSite, until } from "./harness.mjs";
+import { costOf } from "../trace.mjs";
+
+describe("the main thread", { skip: missingBrowser() }, () => {
+  test("nothing of ours is a long task, and what is ours is found in the trace", async () => {
+    const site = await startSite();
+    const browser = await launch();
+    try {
+      site.pages["/a"] = pageHtml();
+      const cost = await costOf(browser, `${site.url}/a`, () => until("the page view", () => site.events.length));
+      assert.ok(cost.tasks > 0, "the trace shows our script");
+      assert.equal(cost.layouts, 0, "nothing of ours makes the browser lay out");
+    } finally {
+      await browser.close();
+      await site.close();
+    }
+  });
+});
