@@ -94,12 +94,7 @@ DEFECTS = (
     Defect(
         "an answer that names another position",
         LOG,
-        (
-            (
-                "writing.run(_insert, self._end + 1, group)",
-                "writing.run(_insert, self._end + 1 + len(group) % 2, group)",
-            ),
-        ),
+        (("        ends.append(position)\n", "        ends.append(position + 1)\n"),),
         f"{LOG_CONTRACT}::test_append_answers_with_the_position_of_its_last_record",
     ),
     Defect(
