@@ -103,7 +103,8 @@ def look(name: str, seconds: int, *, keep: bool) -> bool:
         )
         if done.returncode != 0 or found:
             print("".join(each for each in done.stdout.splitlines(True) if "Instrumenting" not in each)[-4000:])
-            write_corpus(f"{name}.found", [each.read_bytes() for each in found])
+            if found:
+                write_corpus(f"{name}.found", [each.read_bytes() for each in found])
             return False
         if keep:
             keep_smallest(name, seeds)
