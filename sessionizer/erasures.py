@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from collector.erasure import Against, Erased, Hasher, read_erased, split
-from collector.log import EventLog
+from collector.log import CorruptRecord, EventLog
 from sessionizer.evidence import Happening, named
 
 UNKEYED = Hasher(b"")
@@ -28,7 +30,10 @@ class Erasures:
     async def up_to(self, position: int) -> None:
         """Know all, with those up to this position folded in. Raises WrongKey, LogUnavailable, CorruptRecord."""
         for record in await self._log.marked(self._seen):
-            erased = read_erased(record)
+            try:
+                erased = read_erased(record)
+            except msgspec.MsgspecError as error:
+                raise CorruptRecord(record.position) from error
             self._ahead.append(erased)
             self._seen = record.position
             self._crowded.update(split(erased.order.crowded))

@@ -133,6 +133,9 @@ class FreshSnapshot:
     async def keys(self, after: str, limit: int) -> list[str]:
         return await self._under.keys(after, limit)
 
+    async def examine(self) -> list[str]:
+        return await self._under.examine()
+
     async def counts(self) -> Mapping[str, int]:
         return await self._under.counts()
 

@@ -10,7 +10,7 @@ from sessionizer.erasures import Erasures
 from sessionizer.evidence import Happening, alias_of, take_apart, words_of
 from sessionizer.owners import MarksOf, Missing, Part, World
 from sessionizer.state import Refs, Session, Visitor, identifier, place
-from sessionizer.store import Readable
+from sessionizer.store import Damaged, Readable
 
 USER, ALIAS = identifier("user_id", ""), alias_of("")
 Question = TypeVar("Question", bound=Hashable)
@@ -103,6 +103,8 @@ class Loader:
         for key in wanted:
             record = records.get(key)
             slices = [*closed.get(key, ()), record.slice] if record is not None and record.slice is not None else []
+            if record is not None and sum(each.events for each in slices) != record.events:
+                raise Damaged
             device = record.device if record is not None else None
             self.world.parts[key] = [Part(key, device, each) for each in slices]
 
@@ -113,6 +115,8 @@ class Loader:
         chunks = await self.snapshot.chunks(spilled) if spilled else {}
         for key in wanted:
             self._refs[key] = [*chunks.get(key, ()), self.records[key].tail]
+            if sum(map(len, self._refs[key])) != self.records[key].events:
+                raise Damaged
 
     async def sessions(self, keys: Collection[str]) -> None:
         """Load the sessions of loaded visitors."""
@@ -124,6 +128,8 @@ class Loader:
             by_slice = self._sessions[key] = {}
             for session in (*closed.get(key, ()), *([last] if last is not None else [])):
                 by_slice.setdefault(session.slice, []).append(session)
+            if any(len(by_slice.get(each.slice.number, ())) != each.slice.sessions for each in self.world.parts[key]):
+                raise Damaged
 
     def sessions_of(self, part: Part) -> list[Session]:
         """The sessions of one slice, in order; load them first."""

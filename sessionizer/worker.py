@@ -112,6 +112,7 @@ class Worker:
             await self._pass_erased(after)
             return await self._leave_no_trace(wait_s)
         records = _up_to_erasure(records)
+        await self._erasures.up_to(after)  # damage here is no event's fault, and ends the mind
         try:
             await self._fold(after, records)
             self._careful = max(0, self._careful - 1)
@@ -125,7 +126,6 @@ class Worker:
         return len(records)
 
     async def _fold(self, after: int, records: list[Stored]) -> None:
-        await self._erasures.up_to(after)
         erases = is_erasure_record(records[0].body)
         if erases:
             await self._fold_waiting()

@@ -51,9 +51,9 @@ class LogUnavailable(Exception):
 
 
 class CorruptRecord(Exception):
-    """A record's checksum does not match its bytes, or they are no event. It is never served; `ariane verify` helps."""
+    """A record is not what was appended, or is gone, or is no event. It is never served; `ariane verify` helps."""
 
-    def __init__(self, position: int, why: str = "does not match its checksum") -> None:
+    def __init__(self, position: int, why: str = "does not match its checksum, or is gone") -> None:
         super().__init__(f"the log's record {position} {why}")
         self.position = position
 
@@ -121,6 +121,10 @@ class EventLog(Protocol):
 
     async def standing(self, after: int) -> Standing:
         """The books, and how much lies after a position, in one consistent read."""
+        ...
+
+    async def examine(self) -> list[str]:
+        """What is wrong with the structure of what keeps the records; takes as long as reading all of it."""
         ...
 
     async def erased(self, after: int, upto: int) -> int:

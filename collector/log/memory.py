@@ -81,6 +81,9 @@ class MemoryLog:
     async def standing(self, after: int) -> Standing:
         return Standing(*self._books, self._end() - after)
 
+    async def examine(self) -> list[str]:
+        return []
+
     async def erased(self, after: int, upto: int) -> int:
         return upto - after - sum(after < position <= upto for position, _, _ in self._records)
 

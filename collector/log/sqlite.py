@@ -12,14 +12,13 @@ import json
 import logging
 import os
 import sqlite3
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
-from collector.log import CorruptRecord, LogUnavailable, Record, Standing, Stored, Tally, sqlite_books
-from collector.log.packing import Packer, Unpacker, Unreadable, keep_dictionary, shipped
+from collector.log import LogUnavailable, Record, Standing, Stored, Tally, sqlite_books, sqlite_reading
+from collector.log.packing import Packer, Unpacker, keep_dictionary, shipped
 from collector.log.reserve import Reserve
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
@@ -59,20 +58,7 @@ LAST_RETRY_S = 2.0
 """A look at a disk that is still full costs next to nothing, and senders wait for it."""
 
 _INSERT = "/* SqliteLog.append */ insert into records (position, body, crc) values (?, ?, ?)"
-_READ = (
-    "/* SqliteLog.read */ select position, body, crc from records"
-    " where position > :after and crc >= 0 order by position limit :limit"
-)
-_FETCH = (
-    "/* SqliteLog.fetch */ select position, body, crc from records"
-    " where position in (select value from json_each(?)) and crc >= 0 order by position"
-)
-_END = "/* SqliteLog.end */ select coalesce(max(position), 0) from records"
 _MARK = "/* SqliteLog.append_marked */ insert into marked (position) values (?)"
-_MARKED = (
-    "/* SqliteLog.marked */ select position, body, crc from records"
-    " where position in (select position from marked where position > ?) and crc >= 0 order by position"
-)
 _ERASE = (
     "/* SqliteLog.erase */ update records set body = zeroblob(length(body)), crc = "
     "case when crc < 0x80 then -0x80 when crc < 0x8000 then -0x8000 when crc < 0x800000 then -0x800000"
@@ -81,15 +67,14 @@ _ERASE = (
 )
 """Zeros of the same length, in place: nothing is moved, so no copy of anything is left in a page's free space, and the
 position stays taken. A negative checksum, as wide as the one before, marks the row."""
-_COUNT = "/* SqliteLog.count */ select count(*) from records where crc >= 0"
 
 _log = logging.getLogger(__name__)
 
 
 class _Append(NamedTuple):
-    """One caller's records (packed body, crc), and where it waits for their last position."""
+    """One caller's records, packed, and where it waits for their last position."""
 
-    rows: list[tuple[bytes, int]]
+    bodies: list[bytes]
     tally: Tally
     answer: asyncio.Future[int]
     marked: bool = False
@@ -170,7 +155,7 @@ class SqliteLog:
             undo.push_async_callback(close_all, writing)
             await migrate(writing, MIGRATIONS)
             await writing.run(keep_dictionary, shipped())
-            end = await writing.run(_end)
+            end = await writing.run(sqlite_reading.end)
             reading = await _open_reader(path, undo)
             reserve.keep(_free_bytes(path), headroom_bytes)
             undo.pop_all()
@@ -196,9 +181,8 @@ class SqliteLog:
         if not records and tally is None:
             return self._end
         bodies = [self._packer.pack(record.body) for record in records]
-        rows = [(body, zlib.crc32(body)) for body in bodies]
         entered = Tally(len(records)) if tally is None else tally
-        mine = _Append(rows, entered, asyncio.get_running_loop().create_future(), marked)
+        mine = _Append(bodies, entered, asyncio.get_running_loop().create_future(), marked)
         self._waiting.append(mine)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_in_groups(self._writing), name="log group commit")
@@ -262,7 +246,7 @@ class SqliteLog:
             raise LogUnavailable(f"what was kept back on the disk cannot be freed: {error}") from error
 
     async def marked(self, after: int = 0) -> list[Stored]:
-        return await self._read(_select, self._unpacker, _MARKED, (after,))
+        return await self._read(sqlite_reading.marked, self._unpacker, after)
 
     # ---- trouble and recovery
 
@@ -287,7 +271,9 @@ class SqliteLog:
                 if _free_bytes(self._path) >= self._headroom_bytes + self._reserve.given_up_bytes:
                     self._reserve.keep(_free_bytes(self._path), self._headroom_bytes)
                     await writing.run(_probe)
-                    self._end = await writing.run(_end)  # a commit that was reported as failed may have landed
+                    self._end = await writing.run(
+                        sqlite_reading.end
+                    )  # a commit that was reported as failed may have landed
                     self._trouble = None
                     _log.warning("log resumed")
             except (sqlite3.Error, OSError) as error:
@@ -305,7 +291,7 @@ class SqliteLog:
         deadline_s = clock() + wait_s
         while True:
             heard = self._bell.heard()
-            if found := await self._read(_select, self._unpacker, _READ, {"after": after, "limit": limit}):
+            if found := await self._read(sqlite_reading.read, self._unpacker, after, limit):
                 return found
             left_s = deadline_s - clock()
             if left_s <= 0:
@@ -313,16 +299,22 @@ class SqliteLog:
             await self._bell.wait(min(left_s, LOOK_AGAIN_S), after=heard)
 
     async def fetch(self, positions: Sequence[int]) -> list[Stored]:
-        return await self._read(_select, self._unpacker, _FETCH, (json.dumps(list(positions)),))
+        return await self._read(sqlite_reading.fetch, self._unpacker, positions)
 
     async def end(self) -> int:
-        return self._end if self._writing is not None else await self._read(_end)
+        return self._end if self._writing is not None else await self._read(sqlite_reading.end)
 
     async def count(self) -> int:
-        return await self._read(_count)
+        return await self._read(sqlite_reading.count)
 
     async def standing(self, after: int) -> Standing:
         return await self._read(sqlite_books.standing, after)
+
+    async def examine(self) -> list[str]:
+        try:
+            return await self._read(sqlite_reading.examine)
+        except LogUnavailable as error:
+            return [str(error)]
 
     async def erased(self, after: int, upto: int) -> int:
         return await self._read(sqlite_books.erased, after, upto)
@@ -379,11 +371,12 @@ def _insert(db: sqlite3.Connection, first: int, appends: list[_Append]) -> list[
     ends: list[int] = []
     position = first - 1
     for each in appends:
-        position += len(each.rows)
+        position += len(each.bodies)
         ends.append(position)
-    numbered = enumerate((row for each in appends for row in each.rows), first)
+    numbered = enumerate((body for each in appends for body in each.bodies), first)
+    checksum = sqlite_reading.checksum
     with transaction(db):
-        db.executemany(_INSERT, ((number, body, crc) for number, (body, crc) in numbered))
+        db.executemany(_INSERT, ((number, body, checksum(body, number)) for number, body in numbered))
         for each, end in zip(appends, ends, strict=True):
             if each.marked:
                 db.execute(_MARK, (end,))
@@ -401,31 +394,6 @@ def _probe(db: sqlite3.Connection) -> None:
     """A durable write that changes nothing: the schema's number, written again."""
     version = db.execute("/* SqliteLog.probe */ pragma user_version").fetchone()[0]
     db.execute(f"/* SqliteLog.probe */ pragma user_version = {version}")
-
-
-def _select(db: sqlite3.Connection, unpacker: Unpacker, sql: str, arguments: object) -> list[Stored]:
-    return list(_checked(db, unpacker, db.execute(sql, arguments)))  # type: ignore[arg-type]
-
-
-def _checked(db: sqlite3.Connection, unpacker: Unpacker, rows: sqlite3.Cursor) -> Iterator[Stored]:
-    crc32, unpack = zlib.crc32, unpacker.unpack
-    for position, body, crc in rows:
-        if crc32(body) != crc:
-            raise CorruptRecord(position)
-        try:
-            yield Stored(position, unpack(db, body))
-        except Unreadable as error:
-            raise CorruptRecord(position) from error
-
-
-def _end(db: sqlite3.Connection) -> int:
-    end: int = db.execute(_END).fetchone()[0]
-    return end
-
-
-def _count(db: sqlite3.Connection) -> int:
-    count: int = db.execute(_COUNT).fetchone()[0]
-    return count
 
 
 def make_room_to_start(path: Path) -> None:

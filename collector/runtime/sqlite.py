@@ -12,6 +12,7 @@ descriptor that cannot have one. So the `-wal` file it leaves behind is folded i
 import asyncio
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.resources.abc import Traversable
@@ -105,6 +106,7 @@ def _open(
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
     )
+    connection.create_function("crc32", 2, zlib.crc32, deterministic=True)  # for migrations
     try:
         for pragma in _pragmas(writer, synchronous, page_bytes, cache_bytes, checkpoint_pages):
             connection.execute(f"pragma {pragma}").close()

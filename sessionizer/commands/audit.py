@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from collector.erasure import Against, Erased, Hasher
+from collector.erasure import Against, Erased, Hasher, is_erasure_record
 from collector.event import ERASURE, RETRACTION, Trust, from_record_lazily
 from collector.log import CorruptRecord, EventLog, Stored
 from sessionizer.books import Books
 from sessionizer.commands.progress import Show
-from sessionizer.store import Snapshot
+from sessionizer.loading import Loader
+from sessionizer.store import Snapshot, StoreUnavailable
 
 PAGE = 2000
+VISITORS = 500
 
 
 class Audit:
@@ -18,26 +20,32 @@ class Audit:
     def __init__(self, snapshot: Snapshot, hasher: Hasher, erasures: Sequence[Erased]) -> None:
         self._snapshot = snapshot
         folded_in = [each for each in erasures if each.position <= snapshot.position]
+        self._marked = len(erasures)
         self._against = Against(hasher, folded_in)
         self._doomed = {position for each in folded_in for position in each.order.positions}
         """Where records lie that were taken out of the store, and leave the log in a moment."""
         self._seen: set[int] = set()
-        self.lost = 0
-        """Records that ought to be in the log and are not."""
         self.events = 0
         """Readable events the store has folded in, duplicates too."""
-        self.retractions = self.erasures = 0
+        self.retractions = self.erasures = self.all_erasures = 0
         self._retractions: set[str] = set()
         self.damaged: list[int] = []
+        """Positions of records that are not what was written, or are gone."""
+        self.kept = 0
+        """Events of all visitors in the store."""
+        self.structure: dict[str, list[str]] = {}
+        """What is wrong with the files themselves."""
         self._set_aside: frozenset[int] = frozenset()
         self._suppressed: frozenset[int] = frozenset()
 
     async def run(self, log: EventLog, show: Show) -> None:
         """Count everything. Reads every record, so that every checksum is checked."""
+        self.structure = {"log.db": await log.examine(), "store.db": await self._snapshot.examine()}
+        self.structure["store.db"] += await self._look_at_visitors(log)
         self._set_aside = frozenset([position for position, _ in await self._snapshot.quarantined()])
         self._suppressed = frozenset(await self._snapshot.suppressed())
         end = await log.end()
-        after = seen = 0
+        after = 0
         while after < end:
             try:
                 page = await log.read(0, after, PAGE)
@@ -47,9 +55,25 @@ class Audit:
                 break
             self._count(each for each in page if each.body)
             after = page[-1].position
-            seen += len(page)
             show(after, end)
-        self.lost = max(after, end) - seen - await log.erased(0, max(after, end))
+
+    async def _look_at_visitors(self, log: EventLog) -> list[str]:
+        """Whether all that is kept of every visitor is there, and how many events that is."""
+        self.kept = 0
+        after = ""
+        try:
+            while keys := await self._snapshot.keys(after, VISITORS):
+                loader = Loader(self._snapshot, log)
+                await loader.visitors(keys)
+                await loader.refs(keys)
+                await loader.sessions(keys)
+                if len(loader.records) < len(keys):
+                    return [f"{len(keys) - len(loader.records)} visitors cannot be found"]
+                self.kept += sum(each.events for each in loader.records.values())
+                after = keys[-1]
+        except StoreUnavailable as error:
+            return [str(error)]
+        return []
 
     async def _one_by_one(self, log: EventLog, after: int) -> list[Stored]:
         """A page that holds damaged records; those come back without a body."""
@@ -67,6 +91,8 @@ class Audit:
         return page
 
     def _count(self, records: Iterable[Stored]) -> None:
+        records = list(records)
+        self.all_erasures += sum(is_erasure_record(each.body) for each in records)
         passed = self._set_aside | self._suppressed | self._doomed
         for record in records:
             if record.position > self._snapshot.position or record.position in passed:
@@ -89,14 +115,21 @@ class Audit:
 
     def problems(self, books: Books) -> Iterator[str]:
         """Where log and store disagree, with what to do."""
+        for file, found in self.structure.items():
+            mend = "restore log.db from a backup" if file == "log.db" else "run `ariane replay`"
+            yield from (f"{file} is damaged ({each}): {mend}" for each in found)
         if self.damaged:
-            yield f"{len(self.damaged)} damaged records in the log: restore log.db from a backup; they are never served"
-        if self.lost:
-            yield f"{self.lost} records are missing from the log: restore log.db from a backup"
-        if self.damaged or self.lost:
+            yield (
+                f"{len(self.damaged)} records of the log are damaged or missing, and are never served: "
+                "restore log.db from a backup"
+            )
+        if self.damaged or any(self.structure.values()):
             return
+        if self.all_erasures != self._marked:
+            yield f"the log has {self.all_erasures} erasures and marks {self._marked}: restore log.db from a backup"
         for what, here, there in (
             ("different events", self.distinct, books.events),
+            ("different events", self.distinct, self.kept),
             ("duplicates", self.events - self.distinct + self.retractions - len(self._retractions), books.duplicate),
             ("retractions", len(self._retractions), books.retraction),
             ("erasures", self.erasures, books.erasure),

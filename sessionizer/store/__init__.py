@@ -31,6 +31,15 @@ class Crowd(NamedTuple):
     """Different devices, in slices without one."""
 
 
+class Damaged(StoreUnavailable):
+    """What is kept of a visitor is not what was written, or not all of it. `ariane replay` makes it anew."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the store is damaged; `ariane replay` makes a new one from the log, `ariane verify` tells more"
+        )
+
+
 class Readable(Protocol):
     """What must be known to say who somebody is: of the store, or of the store as it was or would be.
 
@@ -121,6 +130,10 @@ class Snapshot(Readable, Protocol):
         of the last erasure folded in, `traceless` that of the last of which no trace is left in the files.
         `facts` is the number of the last one published, and `facts_epoch` names their numbering.
         """
+        ...
+
+    async def examine(self) -> list[str]:
+        """What is wrong with what keeps the records; takes as long as reading all of it."""
         ...
 
     async def retractions(self, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:

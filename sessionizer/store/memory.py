@@ -253,6 +253,9 @@ class MemorySnapshot:
         start = bisect_right(keys, after)
         return keys[start : start + limit]
 
+    async def examine(self) -> list[str]:
+        return []
+
     async def counts(self) -> dict[str, int]:
         return {**self._store.books, "position": self._store.position_}
 

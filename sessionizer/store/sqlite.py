@@ -18,6 +18,7 @@ from collector.runtime.sqlite import Connection, close_all, connect, migrate, sc
 from sessionizer.store import Commit, StoreUnavailable
 from sessionizer.store.packing import RowPacker, RowUnpacker
 from sessionizer.store.sqlite_reading import SqliteSnapshot, begin, end, position_in, wrapped_errors
+from sessionizer.store.sqlite_seals import allow_sealing
 from sessionizer.store.sqlite_writing import keep, leave_nothing
 
 TOPIC = "store"
@@ -70,6 +71,7 @@ class SqliteStore:
                     cache_bytes=WRITER_CACHE_BYTES,
                     checkpoint_pages=UNSYNCED_CHECKPOINT_PAGES if unsynced else CHECKPOINT_PAGES,
                 )
+                await writing.run(allow_sealing)
                 await migrate(writing, files("sessionizer.store") / "migrations" / "sqlite")
             for _ in range(readers + 1):  # one for positions
                 reading.append(await connect(path, writer=False, cache_bytes=READER_CACHE_BYTES))  # noqa: PERF401 - closed one by one when a later one fails

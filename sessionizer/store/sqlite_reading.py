@@ -24,6 +24,8 @@ from sessionizer.state import (
 )
 from sessionizer.store import Crowd, StoreUnavailable
 from sessionizer.store.packing import RowUnpacker
+from sessionizer.store.sqlite_examining import examine
+from sessionizer.store.sqlite_seals import unseal
 
 HASH_BYTES = 8
 """Of a message id's hash, kept for each event in `arrivals`."""
@@ -57,31 +59,34 @@ class SqliteSnapshot:
     async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
         sql = """/* Snapshot.visitors */
             select key, record from visitors where key in (select value from json_each(?))"""
-        return {key: decode_visitor(self._unpack(record)) for key, record in await self._rows(sql, _array(keys))}
+        return {
+            key: decode_visitor(self._unpack(unseal(record, key)))
+            for key, record in await self._rows(sql, _array(keys))
+        }
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
         sql = """/* Snapshot.chunks */
-            select key, refs from visitors join chunks using (visitor)
+            select key, refs, visitor, number from visitors join chunks using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _grouped(await self._rows(sql, _array(keys)), self._refs)
+        return _grouped(_unsealed(await self._rows(sql, _array(keys))), self._refs)
 
     async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
         sql = """/* Snapshot.slices */
-            select key, slice from visitors join slices using (visitor)
+            select key, slice, visitor, number from visitors join slices using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _in_order(await self._rows(sql, _array(keys)), self._slice)
+        return _in_order(_unsealed(await self._rows(sql, _array(keys))), self._slice)
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         sql = """/* Snapshot.sessions */
-            select key, session from visitors join sessions using (visitor)
+            select key, session, visitor, number from visitors join sessions using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
-        return _in_order(await self._rows(sql, _array(keys)), self._session)
+        return _in_order(_unsealed(await self._rows(sql, _array(keys))), self._session)
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
-        return _in_order(await self._near("slices", "slice", times), self._slice)
+        return _in_order(_unsealed(await self._near("slices", "slice", times)), self._slice)
 
     async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
-        return _in_order(await self._near("sessions", "session", times), self._session)
+        return _in_order(_unsealed(await self._near("sessions", "session", times)), self._session)
 
     async def _near(self, table: str, column: str, times: Mapping[str, Collection[int]]) -> list[Any]:
         wanted = json.dumps([[key, t] for key, of_key in times.items() for t in sorted(set(of_key))])
@@ -95,7 +100,7 @@ class SqliteSnapshot:
                     (select min(started) from {table} as b where b.visitor = late.visitor and started > t) as after
                 from late
             )
-            select distinct key, {column} from bounds join {table} as each using (visitor)
+            select distinct key, {column}, visitor, number from bounds join {table} as each using (visitor)
             where each.started in (before, t, after)"""  # noqa: S608 - the names are ours
         return await self._rows(sql, wanted)
 
@@ -164,6 +169,10 @@ class SqliteSnapshot:
     async def keys(self, after: str, limit: int) -> list[str]:
         sql = "/* Snapshot.keys */ select key from visitors where key > ? order by key limit ?"
         return [key for (key,) in await self._rows(sql, after, limit)]
+
+    async def examine(self) -> list[str]:
+        with wrapped_errors():
+            return await self._connection.run(examine)
 
     async def counts(self) -> dict[str, int]:
         return dict(await self._rows("/* Snapshot.counts */ select name, value from books"))
@@ -291,6 +300,11 @@ def _array(values: Iterable[str]) -> str:
 
 def _same(value: T) -> T:
     return value
+
+
+def _unsealed(rows: Iterable[tuple[str, bytes, int, int]]) -> Iterator[tuple[str, bytes]]:
+    """(key, blob) of rows that say what they are sealed with. Raises Damaged."""
+    return ((key, unseal(sealed, visitor, number)) for key, sealed, visitor, number in rows)
 
 
 def _grouped(rows: Iterable[tuple[str, Any]], decode: Callable[[Any], T]) -> dict[str, list[T]]:

@@ -13,6 +13,7 @@ from sessionizer.state import Packed, VisitorChange
 from sessionizer.store import Carried, Commit, Conflict, Erasing
 from sessionizer.store.packing import RowPacker
 from sessionizer.store.sqlite_reading import HASH_BYTES
+from sessionizer.store.sqlite_seals import seal
 
 ROWS = ("chunks", "slices", "sessions", "naming", "carrying")
 """The tables with rows of a visitor's history."""
@@ -225,7 +226,7 @@ def _keep_records(db: sqlite3.Connection, changes: list[VisitorChange], pack: Pa
     db.executemany(
         """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
         on conflict (key) do update set record = excluded.record, shared = excluded.shared""",
-        [(change.key, pack(change.record), change.record.shared) for change in changes],
+        [(change.key, seal(pack(change.record), change.key), change.record.shared) for change in changes],
     )
 
 
@@ -233,7 +234,7 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> 
     (visitor,) = db.execute(
         """/* ProfileStore.commit */ insert into visitors (key, record, shared) values (?, ?, ?)
         on conflict (key) do update set record = excluded.record, shared = excluded.shared returning visitor""",
-        (change.key, pack(change.record), change.record.shared),
+        (change.key, seal(pack(change.record), change.key), change.record.shared),
     ).fetchone()
     if change.refolded:
         for table in (*ROWS, "waiting"):
@@ -241,19 +242,25 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> 
     if change.chunks:
         db.executemany(
             "/* ProfileStore.commit */ insert or replace into chunks (visitor, number, refs) values (?, ?, ?)",
-            [(visitor, number, pack(each)) for number, each in change.chunks.items()],
+            [(visitor, number, seal(pack(each), visitor, number)) for number, each in change.chunks.items()],
         )
     if change.slices:
         db.executemany(
             """/* ProfileStore.commit */
             insert or replace into slices (visitor, number, started, slice) values (?, ?, ?, ?)""",
-            [(visitor, number, each.first[0], pack(each)) for number, each in change.slices.items()],
+            [
+                (visitor, number, each.first[0], seal(pack(each), visitor, number))
+                for number, each in change.slices.items()
+            ],
         )
     if change.sessions:
         db.executemany(
             """/* ProfileStore.commit */
             insert or replace into sessions (visitor, number, started, session) values (?, ?, ?, ?)""",
-            [(visitor, number, each.first[0], pack(each)) for number, each in change.sessions.items()],
+            [
+                (visitor, number, each.first[0], seal(pack(each), visitor, number))
+                for number, each in change.sessions.items()
+            ],
         )
     for table, column in (("slices", "number"), ("carrying", "slice")) if change.dropped_slices else ():
         db.executemany(

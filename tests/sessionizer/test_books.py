@@ -116,7 +116,7 @@ class House:
             keep_away=self.edge.erasures.add,
             new_id=clock.new_id,
             now_ms=lambda: NOW_MS,
-            mind_wait_s=5,
+            mind_wait_s=60,
         )
         worker = self.worker
 
@@ -210,11 +210,12 @@ def _stored(fields: dict[str, Any], n: int) -> bytes:
 
 
 PLANTED = {
-    "a record that waits": ("log.db", "delete from records where position = 9", True, "missing from the log"),
-    "a record folded in": ("log.db", "delete from records where position = 3", True, "missing from the log"),
+    "a record that waits": ("log.db", "delete from records where position = 9", True, "damaged or missing"),
+    "a record folded in": ("log.db", "delete from records where position = 3", True, "damaged or missing"),
     "the log's last record": ("log.db", "delete from records where position = 10", False, "accounted for nowhere"),
     "the log's end": ("log.db", "delete from records where position > 5", False, "the end of log.db is lost"),
     "an event in the store": ("store.db", "update books set value = value - 1 where name = 'stored'", False, "replay"),
+    "a visitor": ("store.db", "delete from visitors where visitor = 2", True, "ariane replay"),
     "a batch": ("store.db", "update books set value = 7 where name = 'position'", False, "replay"),
     "what was received": ("log.db", "update books set received = received + 1", False, "accounted for nowhere"),
     "a rejection": ("log.db", "update books set rejected = rejected - 1", False, "accounted for nowhere"),

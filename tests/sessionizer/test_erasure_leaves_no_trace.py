@@ -21,6 +21,7 @@ from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store.packing import RowUnpacker
 from sessionizer.store.sqlite import SqliteStore
+from sessionizer.store.sqlite_seals import SEAL_BYTES
 from sessionizer.worker import Worker
 from tests.histories import BASE_MS
 from tests.sessionizer.test_erasure import HASHER, NOW_MS, WHATS, others
@@ -91,7 +92,7 @@ class Folder:
 
     def containing(self, blobs: Iterable[bytes]) -> list[bytes]:
         """Those of the blobs of which the end, with the checksum of it all, is found in a file."""
-        files = [each.read_bytes() for each in self.root.rglob("*") if each.is_file()]
+        files = [each.read_bytes() for each in self.root.rglob("*.db*") if each.suffix != ".reserve"]
         return [blob for blob in blobs if any(blob[-60:] in content for content in files)]
 
     async def packed(self, text: str) -> set[bytes]:
@@ -102,13 +103,13 @@ class Folder:
         unpack = RowUnpacker().unpack
         with closing(sqlite3.connect(self.root / "store.db")) as db:
             for sql in ("select record from visitors", "select slice from slices", "select session from sessions"):
-                packed |= {row for (row,) in db.execute(sql) if text.encode() in unpack(row)}
+                packed |= {row for (row,) in db.execute(sql) if text.encode() in unpack(row[:-SEAL_BYTES])}
         return packed
 
     def holding(self, text: str) -> list[str]:
         """The files in which a text is found."""
         needles = {text.encode(), text.lower().encode()}
-        files = [each for each in self.root.rglob("*") if each.is_file()]
+        files = [each for each in self.root.rglob("*.db*") if each.suffix != ".reserve"]
         return [each.name for each in files if any(needle in each.read_bytes() for needle in needles)]
 
 

@@ -10,6 +10,7 @@ from collector.log.memory import MemoryLog
 from sessionizer.state import Refs, encode
 from sessionizer.store.packing import MAGIC, RowPacker, RowUnpacker
 from sessionizer.store.sqlite import SqliteStore
+from sessionizer.store.sqlite_seals import allow_sealing, unseal
 from sessionizer.worker import Worker
 
 
@@ -40,7 +41,7 @@ async def fold(path: Path, count: int) -> None:
 
 def rows(path: Path) -> list[bytes]:
     with contextlib.closing(sqlite3.connect(path)) as db:
-        return [row for (row,) in db.execute("select record from visitors")]
+        return [unseal(row, key) for row, key in db.execute("select record, key from visitors")]
 
 
 async def test_a_visitor_takes_less_than_half_of_what_its_record_has(tmp_path: Path) -> None:
@@ -54,7 +55,8 @@ async def test_rows_kept_before_there_was_packing_are_read(tmp_path: Path) -> No
     await fold(tmp_path / "store.db", 5)
     (row,) = rows(tmp_path / "store.db")
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as db:
-        db.execute("update visitors set record = ?", (RowUnpacker().unpack(row),))
+        allow_sealing(db)
+        db.execute("update visitors set record = seal(?, key, 0)", (RowUnpacker().unpack(row),))
         db.commit()
     store = await SqliteStore.open(tmp_path / "store.db", writer=False)
     async with store.snapshot() as snapshot:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import zlib
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ async def test_records_kept_before_there_was_packing_are_read(tmp_path: Path) ->
     await log.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "log.db")) as db:
         view = page_view(1)
-        db.execute("update records set body = ?, crc = ?", (view, module.zlib.crc32(view)))
+        db.execute("update records set body = ?, crc = ?", (view, zlib.crc32(view, 1)))
         db.commit()
     log = await SqliteLog.open(tmp_path / "log.db", writer=False)
     assert [each.body for each in await log.read(0, 0, 10)] == [view]

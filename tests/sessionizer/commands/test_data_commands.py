@@ -255,7 +255,7 @@ def test_verify_names_a_damaged_record(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         send(server)
     with sqlite3.connect(tmp_path / "log.db") as db:
-        db.execute("update records set body = cast(replace(body, 'shop', 'spoh') as blob) where position = 2")
+        db.execute("update records set body = cast(body || 'x' as blob) where position = 2")
     db.close()
     found = ariane("verify", "--data", tmp_path, "--json")
     assert found.status == 1
