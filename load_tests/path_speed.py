@@ -95,7 +95,10 @@ async def folded(client: wire.Client, api_key: str, position: int) -> None:
 
 
 async def fill(server: Server, folder: Path, people: int, first: int, last: int, bare_url: str) -> list[Part]:
-    """Send the parts one after the other; the last fifth of them to the bare server too."""
+    """Send the parts one after the other, at most one ahead of the mind.
+
+    Each of the last fifth goes to the bare server first, and then to ours, which begins with nothing left to fold.
+    """
     client = wire.Client(server.url, CONNECTIONS)
     bare = wire.Client(bare_url, CONNECTIONS)
     http = psutil.Process(server.process.pid)
@@ -108,6 +111,7 @@ async def fill(server: Server, folder: Path, people: int, first: int, last: int,
     for number, part in enumerate(bodies(folder, people, first, last), first):
         requests = [wire.post("/v1/batch", body, key) for body in part]
         if number >= measured_from:
+            await folded(client, api_key, before)
             bare_rates.append(await _bare_rate(bare, requests))
         if number >= measured_from or number == first:
             before, at_s, cpu = 0, time.monotonic(), _used_s(http, mind)
