@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from collector.event import Contact, Event, Trust, to_record
 from collector.log import Record, Refusal
@@ -127,6 +128,7 @@ async def opened(root: Path) -> Any:
         await log.close()
 
 
+@pytest.mark.timeout(300)  # it reads every file for every person: half a minute alone, two beside many others
 async def test_no_file_holds_a_byte_of_whoever_was_erased(tmp_path: Path) -> None:
     lives = [life(n) for n in range(PEOPLE)]
     everything = [event for each in lives for event in each]
