@@ -90,7 +90,7 @@ def test_whoever_follows_the_facts_knows_every_visit_however_often_the_mind_is_k
             if round_ in KILLS:
                 kill_the_mind(server)
             kinds.update(follower.follow(server, answer.headers["Log-Position"]))
-        assert kinds == {"SessionStarted", "SessionEnded", "SessionAmended"}
+        assert kinds >= {"SessionStarted", "SessionEnded", "SessionAmended"}
         found = ends(server)
         assert follower.visits.keys() == found.keys()
         told = {id_: (each["ended_at"], each["events"]) for id_, each in follower.visits.items() if each is not None}
