@@ -1,8 +1,8 @@
 """The oracle: who is who by docs/identity.md, worked out a second time, from the whole set of events at once.
 
 It exists to be compared with. It is written for reading, keeps nothing between calls, and shares no code with the
-sessionizer. Here are rules 1 to 12 and 17, each where it is applied; `oracle_folds.py` has what visits and profiles
-say (13 and 14). What the edge decides (rule 2, whether a proof holds) is in the events already.
+sessionizer. Here are rules 1 to 11 and 17, each where it is applied; `oracle_folds.py` has sessions and what profiles
+say (12 to 14). What the edge decides (rule 2, whether a proof holds) is in the events already.
 
     slices = recompute([(position, event), ...])     # any order; position is the event's place in the log
 """
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 from collector.event import RETRACTION, Event, Trust
 from collector.runtime import clock
 
-GAP_MS = 30 * 60 * 1000
 T = TypeVar("T")
 Contact = tuple[str, str]  # type and value
 Place = tuple[int, str, str, str, bool]
@@ -69,7 +68,7 @@ def recompute(log: Iterable[tuple[int, Event]], most: Most = MOST) -> list[Slice
     said = strip(stored.values())
     slices = list(cut_into_slices(said, most))
     give_roots(slices, most)
-    join_users([part for part in slices if part.root[0] == "user"], aliases(said))
+    join_by_alias([part for part in slices if part.root[0] == "user"], aliases(said))
     return slices
 
 
@@ -113,12 +112,6 @@ def cut_into_slices(said: list[Said], most: Most) -> Iterator[Slice]:
             yield from (Slice(piece, user) for piece in pieces)
 
 
-def visits(part: Slice, gap_ms: int = GAP_MS) -> list[list[Said]]:
-    """The slice cut by silence (rule 12); nothing for an event without a device."""
-    has_device = part.said[0].event.anonymous_id is not None
-    return list(cut(part.said, lambda run, each: each.place[0] - run[-1].place[0] > gap_ms)) if has_device else []
-
-
 def cut(said: list[Said], begins: Callable[[list[Said], Said], bool]) -> Iterator[list[Said]]:
     """Cut before each event that begins a new part, and after a reset."""
     part: list[Said] = []
@@ -151,30 +144,32 @@ def give_roots(slices: list[Slice], most: Most) -> None:
                 devices[contact].add(each.event.anonymous_id)
     shared = {contact for contact, of in devices.items() if len(of) > most.devices_of_contact}  # rule 17
     shared |= {contact for contact, of in marks.items() if len({user for _, user in of}) > most.users_of_contact}
-
-    def owner(part: Slice) -> str | None:  # rule 9
-        first = part.first()
-        owned = sorted(first.keys() & marks.keys() - shared, key=lambda contact: (strength(contact), first[contact]))
-        for contact in owned[:1]:
-            before = [mark for mark in marks[contact] if mark[0][:2] <= first[contact][:2]]
-            return max(before)[1] if before else min(marks[contact])[1]
-        return None
-
+    telling = {contact: of for contact, of in marks.items() if contact not in shared}
     for part in slices:
         event = part.said[0].event
-        if user := part.user or owner(part):
+        if user := part.user or owner(part, telling):
             part.root = ("user", user)
-        elif event.anonymous_id:  # rule 11, unless rule 10 says more below
+        elif event.anonymous_id:  # rule 11, unless rule 10 says more
             part.root = ("device", event.anonymous_id, event.message_id)
         else:
             part.root = ("event", event.source, event.trust == Trust.SERVER, event.message_id)
+    join_by_contact([part for part in slices if part.root[0] != "user"], shared)
 
-    nameless = [part for part in slices if part.root[0] != "user"]
-    in_order = sorted((each for part in nameless for each in part.said), reverse=True)
-    first = {contact: each.place[:3] for each in in_order for contact in each.contacts}
-    for component in united(part.first().keys() - shared for part in nameless):  # rule 10
+
+def owner(part: Slice, marks: dict[Contact, list[tuple[Place, str]]]) -> str | None:  # rule 9
+    first = part.first()
+    for contact in sorted(first.keys() & marks.keys(), key=lambda contact: (strength(contact), first[contact])):
+        before = [mark for mark in marks[contact] if mark[0][:2] <= first[contact][:2]]
+        return max(before)[1] if before else min(marks[contact])[1]
+    return None
+
+
+def join_by_contact(slices: list[Slice], shared: set[Contact]) -> None:  # rule 10
+    latest_first = sorted((each for part in slices for each in part.said), reverse=True)
+    first = {contact: each.place[:3] for each in latest_first for contact in each.contacts}
+    for component in united(part.first().keys() - shared for part in slices):
         known_by = min(component, key=lambda contact: (strength(contact), first[contact], contact[1]))
-        for part in nameless:
+        for part in slices:
             if component & part.first().keys():
                 part.root = ("contact", *known_by)
 
@@ -186,7 +181,7 @@ def aliases(said: Iterable[Said]) -> list[tuple[str, str, Place]]:
     return [(user, previous, place) for user, previous, place in pairs if user and previous and user != previous]
 
 
-def join_users(slices: list[Slice], joined: list[tuple[str, str, Place]]) -> None:
+def join_by_alias(slices: list[Slice], joined: list[tuple[str, str, Place]]) -> None:  # rule 5
     starts: dict[str, Place] = {}
     for part in sorted(slices, key=lambda part: part.said[0].place):
         starts.setdefault(part.root[1], part.said[0].place)

@@ -1,4 +1,4 @@
-"""The oracle on what sessions and profiles say, rules 13 and 14 of docs/identity.md. Start at `oracle.py`;
+"""The oracle on what sessions and profiles say, rules 12 to 14 of docs/identity.md. Start at `oracle.py`;
 orders and carts are in `oracle_commerce.py`.
 
 Rows are those of the read API (docs/api.md) without their ids, with money as Decimal. Every function folds over events
@@ -9,12 +9,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tests.oracle import Contact, Root, Said, Slice, aliases, strength, visits
+from tests.oracle import Contact, Root, Said, Slice, aliases, cut, strength
 from tests.oracle_commerce import Row, cart, is_number, name_of, sales
 
 VIEWS = ("page", "screen")
+GAP_MS = 30 * 60 * 1000
 SURROUNDINGS = ("browser", "os", "device_type", "country")
 DAY_MS = 86_400_000
+
+
+def visits(part: Slice) -> list[list[Said]]:  # rule 12
+    """The slice cut by silence; nothing for an event without a device."""
+    if part.said[0].event.anonymous_id is None:
+        return []
+    return list(cut(part.said, lambda visit, each: each.place[0] - visit[-1].place[0] > GAP_MS))
 
 
 def sessions(slices: Iterable[Slice]) -> Iterator[tuple[Slice, list[Said], Row]]:
