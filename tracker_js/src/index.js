@@ -17,5 +17,5 @@ if (!stub.version) {
     // Whoever kept a function of the stub goes on calling that.
     stub.push = run;
     start(options, pending, () => import(new URL("t-extras.js", script.src)));
-  } else console.error("ariane: no data-write-key");
+  } else console.error("ariane: data-write-key?");
 }

@@ -29,6 +29,8 @@ export const transact = async (mode, work) => {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode, { durability: "strict" });
     const request = work(transaction.objectStore(STORE));
+    // Nothing more comes: the browser need not hear from this page again, which may be gone, to finish it.
+    transaction.commit();
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = reject;
   });

@@ -2,7 +2,7 @@ import { isOn, listed } from "./state.js";
 
 // What leads to a page is asked of its address by everybody who pays for it: campaigns, and the click ids that
 // collector/enrich/campaign.py knows. Everything else in a query may name a person, and is left out unless listed.
-const KNOWN = /^(utm_.*|.*cl(ic)?k?id|.braid|.*_cid|li_fat_id|epik|awc|cjevent|igsh.*)$/i;
+const KNOWN = /^(utm_.*|.*cl(ic)?k?id|.braid|.*_cid|li_fat_id|epik|awc|igsh.*)$/i;
 // Bounded, so that a long text without an address costs no more than its length.
 const EMAIL = /[^\s"'<>/?&=#:,;()@\\]{1,64}(@|%40)[\w.-]{1,250}\.[a-z]{2,24}/gi;
 

@@ -38,8 +38,9 @@ export const start = (options, pending, second) => {
     flushPage();
     emit("_leave", ending);
     if (ending) leaveTab();
-    saveLocally();
+    // What can be sent is sent first: a browser may end a page it closes in the middle of this.
     sendFresh(true);
+    saveLocally();
   };
   // Never `unload`: it disables the back/forward cache, and phones do not fire it.
   // https://developer.chrome.com/docs/web-platform/deprecating-unload

@@ -246,8 +246,10 @@ describe("delivery", { skip: missingBrowser() }, () => {
       location.href = "/b";
     });
     await until("the events", () => site.names().includes("By image") && site.names().includes("Too rich"));
-    assert.deepEqual(site.pixels.map((pixel) => pixel.event), ["By image"]);
-    const [pixel] = site.pixels;
+    // The page view may come again as a picture, when the page left before it heard that it had arrived.
+    const pixels = site.pixels.filter(({ type }) => type === "track");
+    assert.deepEqual(pixels.map((pixel) => pixel.event), ["By image"]);
+    const [pixel] = pixels;
     const [event] = site.named("By image");
     assert.deepEqual([pixel.messageId, pixel.anonymousId, pixel.writeKey, pixel.colour], [event.messageId, event.anonymousId, "wk", "red & blue"]);
   });
