@@ -6,6 +6,8 @@ are JSON already, and go into the row as they are.
 
 import msgspec
 
+from collector.log import CorruptRecord
+
 _OBJECT, _LIST = msgspec.Raw(b"{}"), msgspec.Raw(b"[]")
 
 
@@ -41,7 +43,10 @@ _read = msgspec.json.Decoder(ExportedRow).decode
 
 
 def exported(record: bytes, position: int, session_id: str | None, profile_id: str | None) -> ExportedRow:
-    """The row of one record. Raises msgspec.DecodeError when the record is no event."""
-    row = _read(record)
+    """The row of one record. Raises CorruptRecord when the record is no event, though the mind took it for one."""
+    try:
+        row = _read(record)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise CorruptRecord(position, f"is no event: {error}") from error
     row.position, row.session_id, row.profile_id = position, session_id, profile_id
     return row

@@ -80,6 +80,14 @@ async def test_a_record_of_which_a_part_is_no_event_is_a_damaged_one(client, log
     assert (problem["reason"], f"position {position}" in problem["detail"]) == ("corrupt_record", True)
 
 
+async def test_a_record_that_cannot_be_exported_is_a_damaged_one(client, log, mind, event):
+    whole = to_record(event("m9", "10:00:00", anonymous_id="d9", group_id="acme"))
+    await log.append([Record("d9", whole.replace(b'"acme"', b'"\xff"'))])
+    await mind.catch_up()
+    answer = await client.get("/v1/export/events")
+    assert (answer.status, (await answer.json(content_type=None))["reason"]) == (503, "corrupt_record")
+
+
 @pytest.mark.parametrize("failure", [CorruptRecord(3), OSError("the disk is gone"), ValueError("a bug")])
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 async def test_a_failure_on_the_way_breaks_the_connection(client, log, mind, event, failure, coding):
