@@ -99,7 +99,7 @@ DEFECTS = (
     ),
     Defect(
         "an erased record's position is given again",
-        LOG,
+        "collector/log/sqlite_reading.py",
         (
             (
                 "select coalesce(max(position), 0) from records",
@@ -111,8 +111,8 @@ DEFECTS = (
     # What is on the disk
     Defect(
         "no checksum check",
-        LOG,
-        (("        if crc32(body) != crc:\n", "        if crc32(body) != crc and not body:\n"),),
+        "collector/log/sqlite_reading.py",
+        (("        if checksum(body, position) == crc:\n", "        if checksum(body, position) == crc or body:\n"),),
         f"{SQLITE_LOG_TESTS}::test_a_record_whose_bytes_changed_is_never_served",
     ),
     Defect(
