@@ -49,7 +49,8 @@ function onRecord(record) {
   const visitor = visitorOf(record.event);
   record.again = isRepeated(record.event);
   record.entry = addToFeed(record, visitor);
-  if (!visitor || (pinned && pinned !== visitor)) return;
+  // What comes again is nothing new, and may come after somebody else has: it turns nobody's head.
+  if (!visitor || record.again || (pinned && pinned !== visitor)) return;
   waiting.push({ record, visitor });
   waiting = waiting.slice(-MOST_WAITING);
   work();
