@@ -17,7 +17,7 @@ from sessionizer.exported import ExportedRow, exported
 from sessionizer.loading import Loader
 from sessionizer.owners import Part, Person, World, person_of_part, person_of_root, profile_id
 from sessionizer.state import Root, visitor_key
-from sessionizer.store import Readable
+from sessionizer.store import Damaged, Readable
 
 PAGE = 500
 """Roots or visitors a page."""
@@ -54,6 +54,8 @@ async def profiles(
 ) -> AsyncIterator[views.Profile]:
     """All profiles after an id, by id: the known ids that are somebody's today."""
     while page := await snapshot.roots(after, PAGE):
+        if any(profile_id(root) != id_ for id_, root in page):
+            raise Damaged
         loader = Loader(snapshot, log, erasures)
         await loader.visitors([key for _, root in page if (key := visitor_of(root)) is not None])
         people = await loader.decide_all(holder, [root for _, root in page])

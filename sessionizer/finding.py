@@ -2,9 +2,19 @@
 
 from sessionizer.evidence import message_hash
 from sessionizer.loading import Loader
-from sessionizer.owners import Part, Person, World, person_of_contact, person_of_part, person_of_root, person_of_user
+from sessionizer.owners import (
+    Part,
+    Person,
+    World,
+    person_of_contact,
+    person_of_part,
+    person_of_root,
+    person_of_user,
+    profile_id,
+)
 from sessionizer.reading import Who
 from sessionizer.state import Root, visitor_key
+from sessionizer.store import Damaged
 
 
 async def find(loader: Loader, who: Who) -> Person | None:
@@ -16,6 +26,8 @@ async def find(loader: Loader, who: Who) -> Person | None:
             return await _of_device(loader, who.value)
         case "profile_id":
             root = await loader.snapshot.root(who.value.lower())
+            if root is not None and profile_id(root) != who.value.lower():
+                raise Damaged
             return await of_root(loader, root) if root is not None else None
         case _:
             return await loader.decide(person_of_contact, (who.type, who.value))
