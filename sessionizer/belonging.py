@@ -5,7 +5,7 @@ and from there all of whoever is known by contacts alone or joined by aliases. A
 slices, however many; they need not be looked at. So a page view costs nothing, and a login its own visitor.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from collector.log import EventLog
@@ -69,10 +69,10 @@ class Changed(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """Whose a slice is, and the other slices that are, where that was looked at."""
+    """Whose a slice is, and all slices that are, where that was looked at."""
 
     root: Root
-    others: tuple[PartName, ...]
+    parts: Sequence[Part]
 
 
 def matters(change: VisitorChange) -> bool:
@@ -211,7 +211,8 @@ async def _owners(
             asked[side].update(questions)
             held = await _ask(loader, questions)
             roots[side].update((name, each.root) for name, each in held.items())
-            reached = {name for each in held.values() for name in each.others} - renamed
+            people = {each.root: each.parts for each in held.values()}
+            reached = {_name(part) for parts in people.values() for part in parts} - renamed
             for other in (0, 1):
                 to_ask[other] |= reached - asked[other]
     paired = {_name(part) for _, part in pairs}
@@ -269,7 +270,7 @@ def _held(world: World, name: PartName) -> _Held:
         if not world.naming[alias_of(owner)]:
             return _Held(("user", owner), ())
     person = person_of_part(world, part)
-    return _Held(person.root, tuple(_name(each) for each in person.parts))
+    return _Held(person.root, person.parts)
 
 
 def _why(world: World, part: Part, root: Root) -> Why:

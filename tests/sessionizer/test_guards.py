@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.event import RETRACTION, Contact, Event, Trust
+from collector.event import RETRACTION, Contact, Event, Trust, to_record
+from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from collector.runtime.sqlite import migrations, statements
 from sessionizer import crowds
@@ -24,10 +25,12 @@ from sessionizer.loading import Loader
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.state import Visitor
+from sessionizer.store import ProfileStore
 from sessionizer.store.memory import MemorySnapshot, MemoryStore
 from sessionizer.store.opening import open_store
 from sessionizer.views import Identity
-from tests.folding import as_bytes, check, few_are_many, fold, fold_in_memory
+from sessionizer.worker import Worker
+from tests.folding import as_bytes, check, exported, few_are_many, fold, fold_in_memory
 from tests.histories import batches, histories, visits
 from tests.oracle import Most
 from tests.sessionizer import test_as_of, test_dry_run, test_erasure
@@ -53,19 +56,21 @@ def takes_back(*message_ids: str) -> Event:
 def people(history: list[Event], sizes: list[int] | None = None) -> list[list[str]]:
     """The message ids of each profile, which are also what the oracle says."""
     check(history, sizes or [])
-    return partition(history, sizes or [])
-
-
-def partition(history: list[Event], sizes: list[int]) -> list[list[str]]:
     by_profile: dict[str, list[str]] = {}
-    for each in fold_in_memory(history, sizes)["events"]:
+    for each in fold_in_memory(history, sizes or [])["events"]:
         by_profile.setdefault(each["profile_id"], []).append(each["message_id"])
     return sorted(map(sorted, by_profile.values()))
 
 
+async def take(log: EventLog, store: ProfileStore, history: list[Event]) -> None:
+    """Append a history, and fold it as it comes."""
+    await log.append([Record(each.anonymous_id or "", to_record(each)) for each in history])
+    await Worker(log, store).catch_up()
+
+
 async def identity(history: list[Event], who: Who) -> Identity:
     log, store = MemoryLog(), MemoryStore()
-    await fold(log, store, history, [])
+    await take(log, store, history)
     found = await FoldedPeople(store, log).identity(who)
     assert found is not None
     return found
@@ -258,9 +263,14 @@ def test_the_next_contact_decides_where_the_first_is_shared() -> None:
     assert ["p", "v"] in found
 
 
-def test_a_thousand_devices_with_one_address_are_one_person_and_one_more_is_a_thousand_and_one() -> None:
-    assert len(partition(devices(1000), [])) == 1
-    assert partition(devices(1001), []) == [[f"d{nth:04}"] for nth in range(1001)]
+async def test_a_thousand_devices_with_one_address_are_one_person_and_one_more_is_a_thousand_and_one() -> None:
+    log, store = MemoryLog(), MemoryStore()
+    *thousand, one_more = devices(1001)
+    await take(log, store, thousand)
+    assert len(await exported(FoldedPeople(store, log), "profiles")) == 1
+    await take(log, store, [one_more])
+    profiles = await exported(FoldedPeople(store, log), "profiles")
+    assert [each["totals"]["events"] for each in profiles] == [1] * 1001
 
 
 def test_a_shared_address_joins_no_two_of_those_who_carry_it_but_another_does() -> None:
@@ -331,7 +341,7 @@ class Counting(MemorySnapshot):
 
 async def test_nobody_elses_visitors_are_loaded_for_a_shared_address() -> None:
     log, store = MemoryLog(), MemoryStore()
-    await fold(log, store, [*devices(1001), VISIT], [])
+    await take(log, store, [*devices(1001), VISIT])
     Counting.loaded.clear()
     person = await find(Loader(Counting(store), log), Who("anonymous_id", "visitor"))
     assert person is not None
