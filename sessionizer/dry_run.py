@@ -8,6 +8,8 @@ side. Where both sides agree, that goes no further.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from collector.event import Event, from_record_lazily, to_record
 from collector.log import EventLog
 from sessionizer import profiles, sessions, views
@@ -37,8 +39,8 @@ class _State(NamedTuple):
     profiles: dict[str, views.Profile]
     events: dict[str, set[int]]
     """profile id → log positions."""
-    sessions: dict[str, tuple[str, views.Session]]
-    """session id → (profile id, the session)."""
+    sessions: dict[str, set[bytes]]
+    """session id → (profile id, the session), as JSON: two where two senders began visits with one message id."""
 
 
 async def try_out(event: Event, snapshot: Snapshot, log: EventLog, erasures: Erasures) -> views.DryRun:
@@ -115,7 +117,8 @@ async def _state(loader: Loader, people: Iterable[Person]) -> _State:
         for part in person.parts:
             if part.device is not None:
                 shown = [sessions.show(each, part.device) for each in loader.sessions_of(part)]
-                state.sessions.update((each.session_id, (id_, each)) for each in shown)
+                for each in shown:
+                    state.sessions.setdefault(each.session_id, set()).add(msgspec.json.encode((id_, each)))
     return state
 
 

@@ -101,7 +101,10 @@ def test_whoever_follows_the_facts_knows_every_visit_however_often_the_mind_is_k
         assert follower.follow(server, "1") == []
         late = {"type": "page", "anonymousId": "d1", "messageId": "late", "timestamp": "2026-11-01T00:00:00Z"}
         written = server.post("/v1/batch", {"batch": [late]}).headers["Log-Position"]
-        assert follower.follow(server, written) == ["SessionStarted", "SessionEnded"]
+        told = follower.follow(server, written)
+        assert told == ["SessionStarted", "SessionEnded", "ProfilesMerged"], (
+            "the device's first event names its profile"
+        )
 
 
 def test_a_login_is_told_as_a_merge_that_the_old_id_resolves_to(tmp_path: Path) -> None:

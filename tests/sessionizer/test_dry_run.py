@@ -58,7 +58,10 @@ def difference(before: Rows, after: Rows) -> dict[str, Any]:
     """What a dry run should have said, from everything before and after."""
     owners = [{row["position"]: row["profile_id"] for row in rows["events"]} for rows in (before, after)]
     profiles = [{row["profile_id"]: row for row in rows["profiles"]} for rows in (before, after)]
-    visits = [{row["session_id"]: row for row in rows["sessions"]} for rows in (before, after)]
+    visits: list[dict[str, set[bytes]]] = [{}, {}]
+    for side, rows in enumerate((before, after)):
+        for row in rows["sessions"]:
+            visits[side].setdefault(row["session_id"], set()).add(msgspec.json.encode(row))
     members: list[dict[str, set[int]]] = [{}, {}]
     for side in (0, 1):
         for position, profile_id in owners[side].items():
