@@ -287,8 +287,8 @@ class Decision:
         forced |= await self._put_off(concerned - forced, commit)
         known = known._replace(near=await self._near(fresh, known))
         changes, again = self._extend(fresh, known, forced)
-        if again and not retracted:
-            left = {key: fresh[key] for key in again}
+        if again - forced and not retracted:
+            left = {key: fresh[key] for key in again - forced}
             mended = await mending.mend(self._log, self._snapshot, self._erasures, left, known)
             changes, again = changes + mended, again - {change.key for change in mended}
         if again or forced:
