@@ -185,6 +185,7 @@ class Slice(Packed):
     """type → value → when, for the contacts its events may use. Without a user there is at most one e-mail (rule 7)."""
     aliases: list[Alias] = []
     claims: list[Claim] = []
+    """In order, like the aliases."""
     events: int = 0
     page_views: int = 0
     engaged_ms: int = 0

@@ -93,6 +93,8 @@ def _listen(part: Slice, key: Key, said: Words) -> None:
             part.claims.append(Claim(type=kind, value=value, key=key))
         else:
             known.key = min(known.key, key)
+    if said.claims:
+        part.claims.sort(key=lambda claim: (claim.key, claim.type, claim.value))
 
 
 def _seen(so_far: Seen | None, key: Key) -> Seen:

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.event import Event, StoredEvent, Trust, from_record_lazily, to_record
+from collector.event import Contact, Event, StoredEvent, Trust, from_record_lazily, to_record
 from collector.log import Record
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
@@ -201,3 +201,27 @@ def test_a_record_is_decoded_as_it_was_written() -> None:
                 name: getattr(event, name) for name in ("message_id", "user_id", "contacts", "trust")
             }
             assert {name: getattr(lazily, name) for name in same} == same
+
+
+def test_a_claim_that_comes_late_stands_where_it_would_have_stood_in_time() -> None:
+    def said(message_id: str, seconds: int, **fields: Any) -> Event:
+        at = clock.to_text(1_770_000_000_000 + seconds * 1000)
+        about = {"timestamp": at, "received_at": at, "source": "default", "trust": Trust.PUBLIC, "anonymous_id": "d1"}
+        return Event(type="page", message_id=message_id, **(about | fields))
+
+    signed, email = (Contact(type="email", value="a@x.org", signed=is_signed) for is_signed in (True, False))
+    proof = {"trust": Trust.PROVEN, "anonymous_id": "hers", "user_id": "jane", "contacts": (signed,)}
+    history = [
+        said("m0", 0),
+        said("proof", 1, **proof),
+        said("m3", 900),
+        said("m2", 60, user_id="jane"),
+        said("m1", 10, contacts=(email,)),
+    ]
+
+    async def run() -> None:
+        _, together = await folded(history, [])  # one batch, put in order
+        _, one_by_one = await folded(history, [1] * len(history))
+        assert await kept_in(one_by_one) == await kept_in(together)
+
+    asyncio.run(run())
