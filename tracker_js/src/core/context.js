@@ -3,7 +3,7 @@ import { shared } from "./state.js";
 import { VERSION } from "./version.js";
 
 /** The page as it is now. `referrer` is the page before it, within the site if there was one. */
-export const readPage = (referrer) => ({
+export const readPage = (referrer = document.referrer) => ({
   url: scrubUrl(location.href),
   path: scrubText(location.pathname),
   title: scrubText(document.title),

@@ -17,7 +17,7 @@ const SETTLE_MS = 100;
  */
 let counted; // the key of the page counted last, and what it was
 let page;
-let referrer = document.referrer;
+let referrer; // within the site; the first page has its document's
 let timer;
 let left;
 
