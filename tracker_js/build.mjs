@@ -4,11 +4,11 @@
  *     node build.mjs            collector/static/tracker.js and tracker-extras.js, dist/ for npm
  *     node build.mjs --check    fails when the committed bundles are not what the sources give, or a size is over budget
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { bundleModule, bundleScript } from "./bundle.mjs";
+import { bundlePackage, bundleScript } from "./bundle.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const scriptFolder = join(here, "../collector/static");
@@ -32,9 +32,11 @@ if (process.argv.includes("--check")) {
   }
 } else {
   await mkdir(scriptFolder, { recursive: true });
+  // Whatever lies in dist/ is published.
+  await rm(moduleFolder, { recursive: true, force: true });
   await mkdir(moduleFolder, { recursive: true });
   for (const [name, text] of Object.entries(scripts)) await writeFile(join(scriptFolder, name), text);
-  for (const [name, text] of Object.entries(await bundleModule())) await writeFile(join(moduleFolder, name), text);
+  for (const [name, text] of Object.entries(await bundlePackage(scripts))) await writeFile(join(moduleFolder, name), text);
 }
 
 for (const problem of problems) console.error(problem);

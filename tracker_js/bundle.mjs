@@ -44,8 +44,15 @@ export const bundleScript = async () => ({
   "tracker-extras.js": await bundle("src/extras/index.js", "esm"),
 });
 
-/** npm's two. */
+/** The ES module's two. */
 export const bundleModule = async () => ({
   "ariane.mjs": await bundle("src/module.js", "esm"),
   "extras.mjs": await bundle("src/extras/index.js", "esm"),
+});
+
+/** npm's four: the ES module's, and the script tag's under the names that a collector serves them by. */
+export const bundlePackage = async (scripts) => ({
+  ...(await bundleModule()),
+  "t.js": scripts["tracker.js"],
+  "t-extras.js": scripts["tracker-extras.js"],
 });
