@@ -13,7 +13,7 @@ export const firefoxPath = FIREFOX_PATHS.find((path) => path && existsSync(path)
 
 const listening = (server, port = 0) => new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server.address().port)));
 
-/** A collector on a folder of its own: `{url, keys, start(), die(), stop(), events()}`. Its url is the network's, which may fail. */
+/** A collector on a folder of its own: `{url, keys, folder, start(), die(), stop(), events()}`. Its url is the network's, which may fail. */
 export async function startCollector() {
   const folder = await profileFolder();
   const probe = createTcpServer();
@@ -21,7 +21,7 @@ export async function startCollector() {
   await new Promise((resolve) => probe.close(resolve));
   let child;
   let said = "";
-  const collector = { online: true };
+  const collector = { online: true, folder: folder.path };
   collector.start = async () => {
     child = spawn(arianeCommand, [...arianeArgs, "serve", "--data", folder.path, "--port", String(port)], { cwd: projectFolder });
     child.stderr.on("data", (chunk) => (said += chunk));
