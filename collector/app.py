@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from collector.direct import DIRECT, DirectHandler
 from collector.handlers import EdgeHandlers
 from collector.pipeline import ADAPTERS, Edge
 from collector.problems import problem
@@ -27,6 +28,7 @@ def add_edge_routes(app: web.Application, edge: Edge, tracker: Mapping[str, Scri
     """Put the edge's paths on an application. `tracker`, by path, is the one in the package unless given."""
     handlers = EdgeHandlers(edge)
     app[EDGE] = edge
+    app[DIRECT] = dict.fromkeys(_posted_paths(), _answering(handlers.ingest, edge))
     for adapter in ADAPTERS:
         for path in adapter.paths:
             for each in (path, f"{path}/"):
@@ -49,6 +51,10 @@ def make_app(edge: Edge, tracker: Mapping[str, Script] | None = None) -> web.App
     return app
 
 
+def _posted_paths() -> list[str]:
+    return [path for adapter in ADAPTERS if "POST" in adapter.methods for path in adapter.paths]
+
+
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error is a problem+json; what nobody expected is logged, counted and a 500. Put it outermost."""
@@ -59,13 +65,37 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             raise
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         return problem(error.status, HTTPStatus(error.status).name.lower(), headers=headers)
-    except ConnectionError:  # the other side hung up, and nobody will read this
-        return problem(HTTPStatus.BAD_REQUEST, Reason.UNREADABLE.value, "the connection was lost")
+    except ConnectionError:
+        return _hung_up()
     except Exception:  # noqa: BLE001 - the outermost one, so that no sender ever waits for an answer
-        _log.exception("unexpected error in %s %s", request.method, request.match_info.route.resource)
-        if EDGE in request.app:
-            request.app[EDGE].counters.crashes.inc()
-        return problem(500, "internal_error", "this is our fault, and was logged")
+        return _crashed(request.method, request.match_info.route.resource, request.app.get(EDGE))
+
+
+def _answering(ingest: DirectHandler, edge: Edge) -> DirectHandler:
+    """The same for requests that come the short way."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await ingest(request)
+        except ConnectionError:
+            return _hung_up()
+        except Exception:  # noqa: BLE001 - the outermost one here
+            return _crashed(request.method, request.path, edge)
+
+    return answer
+
+
+def _hung_up() -> web.Response:
+    """For nobody: the other side is gone."""
+    return problem(HTTPStatus.BAD_REQUEST, Reason.UNREADABLE.value, "the connection was lost")
+
+
+def _crashed(method: str, where: object, edge: Edge | None) -> web.Response:
+    """Call it while the exception is being handled."""
+    _log.exception("unexpected error in %s %s", method, where)
+    if edge is not None:
+        edge.counters.crashes.inc()
+    return problem(500, "internal_error", "this is our fault, and was logged")
 
 
 async def _end_live(app: web.Application) -> None:

@@ -4,9 +4,7 @@ What must live here: who has to go when there is no room. Bodies that trickle in
 that has been arriving longest goes first, and a sender who keeps many half-sent bodies open keeps nobody else out.
 """
 
-import contextlib
-from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, Self
 
 LARGE_BYTES = 32 * 1024
 """A body above this may hold hundreds of events, and takes turns with others of its kind."""
@@ -33,16 +31,9 @@ class Bodies:
         self._max_bytes = max_bytes
         self._arriving: dict[Body, None] = {}
 
-    @contextlib.contextmanager
-    def holding(self, content: Content) -> Iterator["Body"]:
-        """A body for the block's length. Whoever reads `content` may meet NoRoom."""
-        body = Body(self, content)
-        self._arriving[body] = None
-        try:
-            yield body
-        finally:
-            self._resize(body, 0)
-            self._arriving.pop(body, None)
+    def holding(self, content: Content) -> "Body":
+        """A body for a `with` block's length. Whoever reads `content` may meet NoRoom."""
+        return Body(self, content)
 
     def _resize(self, body: "Body", size: int) -> None:
         self.held_bytes += size - body.size
@@ -67,6 +58,14 @@ class Body:
         self._bodies = bodies
         self.content = content
         self.size = 0
+
+    def __enter__(self) -> Self:
+        self._bodies._arriving[self] = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies._resize(self, 0)
+        self._bodies._arriving.pop(self, None)
 
     def grow(self, size: int) -> None:
         """It takes this many bytes now. Raises NoRoom when it is this one that has to go."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from collector import cors
+from collector import cors, ready
 from collector.authenticate import basic_user
 from collector.bodies import LARGE_BYTES, Bodies, Body, NoRoom
 from collector.cookies import set_cookie_header
@@ -44,7 +44,7 @@ class EdgeHandlers:
         edge.counters.open_requests.set_function(lambda: self._open)
         edge.counters.held_bytes.set_function(lambda: self._bodies.held_bytes)
 
-    async def ingest(self, request: web.Request) -> web.StreamResponse:
+    async def ingest(self, request: web.BaseRequest) -> web.StreamResponse:
         """Events in, on any protocol's path."""
         raw = self._raw_request(request)
         adapter = ADAPTER_AT[raw.path.rstrip("/")]
@@ -59,7 +59,8 @@ class EdgeHandlers:
         headers["Log-Position"] = str(receipt.position)
         if receipt.set_anonymous_id is not None:
             self._set_cookie(headers, receipt.set_anonymous_id, raw)
-        return _response(adapter.respond(receipt), headers)
+        answer = adapter.respond(receipt)
+        return ready.answer(request, answer.status, answer.body, _described(answer, headers))
 
     async def _collect(self, raw: RawRequest) -> Receipt:
         if self._open >= self._edge.settings.max_open_requests:
@@ -67,10 +68,8 @@ class EdgeHandlers:
         self._open += 1
         try:
             if len(raw.body) > LARGE_BYTES:
-                async with self._turn:
-                    await asyncio.sleep(
-                        0
-                    )  # one large body a turn of the loop, so that small ones need not wait for all
+                async with self._turn:  # one a turn of the loop, so that small ones need not wait for all
+                    await asyncio.sleep(0)
             return await collect(raw, self._edge)
         finally:
             self._open -= 1
@@ -138,7 +137,7 @@ class EdgeHandlers:
 
     # Requests ------------------------------------------------------------------------------------------------------
 
-    def _raw_request(self, request: web.Request) -> RawRequest:
+    def _raw_request(self, request: web.BaseRequest) -> RawRequest:
         headers = {k.lower(): v if v.isascii() else _clean(v) for k, v in request.headers.items()}
         visitor = self._proxies.visitor(request.remote, request.secure, headers)
         return RawRequest(
@@ -155,7 +154,7 @@ class EdgeHandlers:
             received_at_ms=clock.now_ms(),
         )
 
-    async def _with_body(self, request: web.Request, raw: RawRequest, body: Body) -> RawRequest:
+    async def _with_body(self, request: web.BaseRequest, raw: RawRequest, body: Body) -> RawRequest:
         """The request with its body, inflated. Raises Refused, NoRoom; by headers alone before a byte is read."""
         refuse_early(raw, request.content_length, self._edge)
         if not request.can_read_body:
@@ -167,20 +166,23 @@ class EdgeHandlers:
         body.grow(len(inflated))
         return msgspec.structs.replace(raw, body=inflated)
 
-    async def _read(self, request: web.Request, body: Body, max_bytes: int) -> bytes:
+    async def _read(self, request: web.BaseRequest, body: Body, max_bytes: int) -> bytes:
         """The body as sent, at most `max_bytes` of it. Raises Refused (400 broken, 408 late, 413 large), NoRoom."""
-        read = bytearray()
+        content = request.content
+        pieces, size = [], 0
         try:
-            while not request.content.at_eof() and len(read) <= max_bytes:
-                read += await request.content.readany()
-                body.grow(len(read))
+            while not content.at_eof() and size <= max_bytes:
+                piece = await content.readany()
+                pieces.append(piece)
+                size += len(piece)
+                body.grow(size)
         except RequestLate as error:
             raise Refused(Reason.TIMED_OUT, 408, "the request did not arrive in time") from error
         except web.RequestPayloadError as error:
             raise Refused(Reason.UNREADABLE, 400, "the body's transfer coding is broken") from error
-        if len(read) > max_bytes:
+        if size > max_bytes:
             raise body_too_large(max_bytes)
-        return bytes(read)
+        return b"".join(pieces)
 
     def _require_api_key(self, raw: RawRequest) -> None:
         scheme, _, rest = raw.headers.get("authorization", "").partition(" ")
@@ -215,10 +217,14 @@ class EdgeHandlers:
 
 
 def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=_described(answer, headers))
+
+
+def _described(answer: Answer, headers: dict[str, str]) -> dict[str, str]:
     headers[hdrs.CONTENT_TYPE] = answer.content_type
     if answer.content_type == "image/gif":
         headers[hdrs.CACHE_CONTROL] = "no-store"
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    return headers
 
 
 def _clean(text: str) -> str:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from collector.counters import ConnectionCounters
 from collector.deadlines import DeadlineProtocol
+from collector.direct import DIRECT, Crossing
 from collector.runtime.metrics import Metrics
 from collector.runtime.open_files import open_files
 from collector.settings import EdgeSettings
@@ -27,9 +28,9 @@ class DeadlineServer(web.Server):
     """Makes DeadlineProtocols, and counts them."""
 
     def __init__(
-        self, made: web.Server, settings: EdgeSettings, counters: ConnectionCounters, options: dict[str, Any]
+        self, crossing: Crossing, settings: EdgeSettings, counters: ConnectionCounters, options: dict[str, Any]
     ) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, **options)
+        super().__init__(crossing.handle, request_factory=crossing.make_request, **options)
         self.draining = False
         self._settings = settings
         self._max_connections = min(settings.max_connections, max(1, open_files() - RESERVED_FILES))
@@ -98,4 +99,5 @@ class EdgeRunner(web.AppRunner):
         await super().cleanup()
 
     async def _make_server(self) -> web.Server:
-        return DeadlineServer(await super()._make_server(), self._settings, self._counters, self._protocol_options)
+        crossing = Crossing(await super()._make_server(), self.app.get(DIRECT, {}))
+        return DeadlineServer(crossing, self._settings, self._counters, self._protocol_options)
