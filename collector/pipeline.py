@@ -1,7 +1,11 @@
-"""The edge: tracker → [ parse → authenticate → validate → suppress → enrich → protect → append ] → event log."""
+"""The edge: tracker → [ parse → authenticate → validate → suppress → enrich → protect → append ] → event log.
+
+`_decide` is that up to the log, and `collect` the rest.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,6 +62,48 @@ async def collect(request: RawRequest, edge: Edge, *, again: bool = False) -> Re
     `again`: these were received and rejected before; what becomes of them now takes the place of that in the books.
     Raises Refused when the request is not taken at all; then nothing of it was acknowledged.
     """
+    made = _decide(request, edge)
+    counts = made.counts
+    tally = counts._replace(received=0, rejected=counts.rejected - counts.received) if again else counts
+    position = await _store(made, tally if counts.received else None, request.received_at_ms, edge)
+    edge.counters.taken(
+        made.source.name,
+        counts.received,
+        len(made.records),
+        counts.withheld,
+        [each.reason for each in made.rejections],
+        counts.suppressed,
+    )
+    if made.watched is not None:
+        _announce(*made.watched, made.rejections, position, made.source, edge.live)
+    return Receipt(
+        position=position,
+        accepted=len(made.records),
+        withheld=counts.withheld,
+        rejections=made.rejections,
+        set_anonymous_id=made.cookie_id,
+    )
+
+
+class _Decided(NamedTuple):
+    """What is to become of a request's events.
+
+    Bytes, not events: a batch's thousands of small objects are gone before their records are stored, and the next
+    batch is made where they were, in memory that the processor still has at hand.
+    """
+
+    source: Source
+    records: Sequence[Record]
+    rejections: tuple[Rejection, ...]
+    counts: Tally
+    cookie_id: str | None
+    """The device for the first-party cookie, if the answer may set one."""
+    watched: tuple[Sequence[Event], Sequence[Event]] | None
+    """The events accepted and withheld, for the live tail; None when nobody looks."""
+
+
+def _decide(request: RawRequest, edge: Edge) -> _Decided:
+    """tracker → [ parse → authenticate → validate → suppress → enrich → protect ]. Raises Refused."""
     adapter = ADAPTER_AT[request.path.rstrip("/")]
     parsed = adapter.parse(request, edge.settings)
     sender = authenticate(request, parsed.key, edge.sources.current(request.received_at_ms))
@@ -71,21 +117,13 @@ async def collect(request: RawRequest, edge: Edge, *, again: bool = False) -> Re
     accepted, suppressed = _suppress(accepted, edge)
     enriched = [enrich(event, request, edge.lookups, sender.source) for event in accepted]
     events, withheld = protect(enriched, sender.source)
-    came = len(parsed.events)
-    rejected = len(rejections) - (came if again else 0)
-    tally = Tally(0 if again else came, rejected, len(withheld), suppressed)
-    position = await _store(events, rejections, tally if came else None, request, sender.source, edge)
-    edge.counters.taken(
-        sender.source.name, came, len(events), len(withheld), [each.reason for each in rejections], suppressed
-    )
-    if edge.live.watched:
-        _announce(events, withheld, rejections, position, sender.source, edge.live)
-    return Receipt(
-        position=position,
-        accepted=len(events),
-        withheld=len(withheld),
+    return _Decided(
+        source=sender.source,
+        records=[Record(event.anonymous_id or "", to_record(event)) for event in events],
         rejections=tuple(rejections),
-        set_anonymous_id=_id_for_cookie(events, cookie, adapter) if cookie.settable else None,
+        counts=Tally(len(parsed.events), len(rejections), len(withheld), suppressed),
+        cookie_id=_id_for_cookie(events, cookie, adapter) if cookie.settable else None,
+        watched=(events, withheld) if edge.live.watched else None,
     )
 
 
@@ -177,35 +215,26 @@ def _suppress(events: list[Event], edge: Edge) -> tuple[list[Event], int]:
     return kept, len(events) - len(kept)
 
 
-async def _store(
-    events: Sequence[Event],
-    rejections: Sequence[Rejection],
-    tally: Tally | None,
-    request: RawRequest,
-    source: Source,
-    edge: Edge,
-) -> int:
+async def _store(made: _Decided, tally: Tally | None, received_at_ms: int, edge: Edge) -> int:
     """Append, with the tally for the books, then keep what was refused.
 
     A sender that hangs up does not stop it half way: `EdgeRunner` never cancels handlers for that. Should the end of
     the process do so, nothing was acknowledged, and what the log kept all the same is a duplicate when it comes again.
     """
     try:
-        position = await edge.log.append(
-            [Record(event.anonymous_id or "", to_record(event)) for event in events], tally
-        )
+        position = await edge.log.append(made.records, tally)
     except LogUnavailable as error:
         raise Refused(
             Reason.UNAVAILABLE, 503, "events cannot be stored now; send them again", edge.settings.retry_after_s
         ) from error
-    if rejections:
-        await _keep(rejections, request, source, edge)
+    if made.rejections:
+        await _keep(made.rejections, received_at_ms, made.source, edge)
     return position
 
 
-async def _keep(rejections: Sequence[Rejection], request: RawRequest, source: Source, edge: Edge) -> None:
+async def _keep(rejections: Sequence[Rejection], received_at_ms: int, source: Source, edge: Edge) -> None:
     refusals = [
-        Refusal(0, request.received_at_ms, source.name, each.reason.value, each.detail, msgspec.json.encode(each.raw))
+        Refusal(0, received_at_ms, source.name, each.reason.value, each.detail, msgspec.json.encode(each.raw))
         for each in rejections
     ]
     try:
