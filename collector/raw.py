@@ -32,12 +32,10 @@ class RawEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     fields: Any
-    size: int
-    """Bytes on the wire, after inflating."""
     sent_at: Any = None
     """The batch's `sentAt`, for events that carry none."""
     body: bytes = b""
-    """Its JSON as it came, where there is any."""
+    """Its JSON as it came, where it has a flaw."""
     flaw: Reason | None = None
     """Why it cannot even be looked at (too large, too deep, not representable); then `fields` may be None."""
     detail: str = ""

@@ -114,8 +114,8 @@ def _make(fields: dict[str, Any], batch_sent_at: Any, at: Arrival) -> Event:
     properties = _object(take("properties", None), "properties")
     traits = _object(take("traits", None), "traits")
     context = _object(take("context", None), "context")
-    times = _times(take("timestamp", None), take("originalTimestamp", None), take("sentAt", None), batch_sent_at, at)
-    warnings += times.warnings
+    sent_at = take("sentAt", None), batch_sent_at
+    timestamp, original, sent = _times(take("timestamp", None), take("originalTimestamp", None), sent_at, at, warnings)
 
     trust, signed = Trust.SERVER if at.sender.server else Trust.PUBLIC, {}
     if "identityProof" in context:
@@ -136,7 +136,7 @@ def _make(fields: dict[str, Any], batch_sent_at: Any, at: Arrival) -> Event:
     return Event(
         type=kind,
         message_id=message_id,
-        timestamp=times.timestamp,
+        timestamp=timestamp,
         received_at=at.received_at,
         source=at.sender.source.name,
         trust=trust,
@@ -146,8 +146,8 @@ def _make(fields: dict[str, Any], batch_sent_at: Any, at: Arrival) -> Event:
         user_id=user_id,
         previous_id=previous_id,
         group_id=group_id,
-        original_timestamp=times.original,
-        sent_at=times.sent,
+        original_timestamp=original,
+        sent_at=sent,
         contacts=found.contacts,
         properties=properties,
         traits=traits,
@@ -237,34 +237,43 @@ def _prove(token: Any, user_id: str | None, anonymous_id: str | None, at: Arriva
 
 # Times -------------------------------------------------------------------------------------------------------------
 
-
-class _Times(NamedTuple):
-    timestamp: str
-    original: str | None
-    sent: str | None
-    warnings: tuple[str, ...]
+_Times = tuple[str, str | None, str | None]
+"""`timestamp`, `original_timestamp` and `sent_at` of an Event."""
+_NEVER_SAID = (None, None)
+_NOT_SENT = (None, None)
 
 
-def _times(timestamp: Any, original: Any, own_sent_at: Any, batch_sent_at: Any, at: Arrival) -> _Times:
+def _times(timestamp: Any, original: Any, sent_at: tuple[Any, Any], at: Arrival, warnings: list[str]) -> _Times:
+    """When it happened, when its sender says so, and when it was sent. `sent_at`: the event's own, and the batch's."""
     claimed = _time(timestamp, "timestamp")
-    first_claim = _time(original, "originalTimestamp") if original is not None else claimed
+    first_claim = claimed if original is None else _time(original, "originalTimestamp")
     if claimed is None:
         claimed = first_claim
-    sent, sent_ms = None, None
-    warnings: tuple[str, ...] = ()
-    for sent_at in (own_sent_at, batch_sent_at):
-        if sent_at is not None:
-            try:
-                sent, sent_ms = sent_time(sent_at)
-                break
-            except (ValueError, TypeError, AttributeError):
-                warnings = ("sent_at_ignored",)
+    sent, sent_ms = _NOT_SENT if sent_at == _NEVER_SAID else _sent(sent_at, warnings)
     try:
-        when = settle(claimed, sent_ms, at.received_at_ms, at.received_at, at.latest, at.min_skew_ms)
+        when, warning = settle(claimed, sent_ms, at.received_at_ms, at.received_at, at.latest, at.min_skew_ms)
     except ValueError as error:
         detail = "`timestamp`, corrected for the sender's clock, is outside the years 1 to 9999"
         raise _Flaw(Reason.INVALID_TIMESTAMP, detail) from error
-    return _Times(when.timestamp, first_claim, sent, (*warnings, when.warning) if when.warning else warnings)
+    if warning is not None:
+        warnings.append(warning)
+    return when, first_claim, sent
+
+
+def _sent(said: tuple[Any, Any], warnings: list[str]) -> tuple[str | None, int | None]:
+    """The first of the two that is a time, as text and in milliseconds."""
+    sent: tuple[str | None, int | None] = _NOT_SENT
+    ignored = False
+    for sent_at in said:
+        if sent_at is not None:
+            try:
+                sent = sent_time(sent_at)
+                break
+            except (ValueError, TypeError, AttributeError):
+                ignored = True
+    if ignored:
+        warnings.append("sent_at_ignored")
+    return sent
 
 
 def _time(value: Any, field: str) -> str | None:

@@ -254,7 +254,7 @@ def _proof(chance: Random, device: str | None, at_ms: int, story: Sequence[Sent]
 def through_the_edge(sent: Sent, nth: int) -> Event | None:
     """The event the edge makes of a message; None when it refuses it."""
     at = arrival(Sender(sent.source, sent.server), NO_COOKIE, sent.at_ms, SETTINGS, lambda: f"drawn{nth}")
-    made = validate(RawEvent(index=0, fields=sent.message, size=1), at)
+    made = validate(RawEvent(index=0, fields=sent.message), at)
     return made if isinstance(made, Event) else None
 
 

@@ -30,7 +30,8 @@ def enrich(event: Event, request: RawRequest, lookups: Lookups, source: Source) 
     arriving = Arriving(event, request, source, lookups, None if user_agent is None else lookups.agent(user_agent))
     found: dict[str, Any] = {}
     for step in STEPS:
-        found.update(step(arriving))
+        if fields := step(arriving):
+            found.update(fields)
     derived = msgspec.structs.replace(event.derived, **found)
     return msgspec.structs.replace(event, derived=derived, context=forget_ip(event, request, source))
 

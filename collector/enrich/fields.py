@@ -16,4 +16,5 @@ def text(value: object, limit: int = 256) -> str | None:
     """A string trimmed and cut to `limit` characters; None for an empty one and for anything else."""
     if not isinstance(value, str):
         return None
-    return value.strip()[:limit].rstrip() or None
+    trimmed = value.strip()
+    return (trimmed if len(trimmed) <= limit else trimmed[:limit].rstrip()) or None

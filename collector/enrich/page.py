@@ -1,6 +1,7 @@
 """Web addresses as visitors' browsers write them: cut into parts, without credentials, never an exception."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,6 +12,10 @@ MAX_URL_CHARS = 2048
 """What is kept of an address. Browsers and proxies rarely pass longer ones (RFC 9110 section 4.1 asks for 8,000)."""
 MAX_READ_CHARS = 8000
 """What is looked at: campaign parameters may stand behind what is kept."""
+
+_REMEMBERED = 4096
+_MAX_REMEMBERED_CHARS = 512
+"""Longer addresses are read each time, so that memory stays bounded: some 4 MB."""
 
 _CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*@", re.IGNORECASE)
 
@@ -29,7 +34,14 @@ class Address(NamedTuple):
 
 
 def read_address(written: str) -> Address:
-    """Cut an address into its parts. What is no address has no host, and itself (up to `?` or `#`) as its path."""
+    """Cut an address into its parts. What is no address has no host, and itself (up to `?` or `#`) as its path.
+
+    Remembered, since a page is the next one's referrer, and other visitors see it too.
+    """
+    return _remembered(written) if len(written) <= _MAX_REMEMBERED_CHARS else _read(written)
+
+
+def _read(written: str) -> Address:
     bare = _CREDENTIALS.sub(lambda match: f"{match[1] or ''}//", written[:MAX_READ_CHARS])
     try:
         parts = urlsplit(bare)
@@ -38,6 +50,9 @@ def read_address(written: str) -> Address:
         return Address(bare[:MAX_URL_CHARS], "", "", re.split("[?#]", bare, maxsplit=1)[0][:MAX_URL_CHARS], "", "")
     path = parts.path or ("/" if host else "")
     return Address(bare[:MAX_URL_CHARS], parts.scheme, host, path[:MAX_URL_CHARS], parts.query, parts.fragment)
+
+
+_remembered = lru_cache(_REMEMBERED)(_read)
 
 
 def page_of(event: Event) -> tuple[str | None, str | None, str | None]:

@@ -45,8 +45,9 @@ def where_from(arriving: Arriving) -> Fields:
     url, path, referrer = page_of(event)
     if url is None and path is None and event.type not in ("page", "screen"):
         return _NOTHING
-    campaign = section(event.context, "campaign")
-    fields = lookups.arrival(url, referrer, tags_of(campaign) if campaign else NO_TAGS, arriving.source.origins)
+    campaign = event.context.get("campaign")
+    said = tags_of(campaign) if campaign and isinstance(campaign, dict) else NO_TAGS
+    fields = lookups.arrival(url, referrer, said, arriving.source.origins)
     if url is None and path is not None:
         fields = {**fields, "page_path": path}
     if fields["channel"] == "direct" and arriving.agent is not None and arriving.agent.app is not None:

@@ -38,9 +38,7 @@ def parse(request: RawRequest, settings: EdgeSettings) -> Parsed:
         flaw, detail = Reason.EVENT_TOO_LARGE, f"{len(body)} bytes; an event may have {settings.max_event_bytes}"
     elif any("\0" in name or "\0" in value for name, value in query.items()):
         flaw, detail = Reason.NUL_CHARACTER, "a text holds the character U+0000"
-    return Parsed(
-        events=(RawEvent(index=0, fields=_fields(query), size=len(body), body=body, flaw=flaw, detail=detail),)
-    )
+    return Parsed(events=(RawEvent(index=0, fields=_fields(query), body=body, flaw=flaw, detail=detail),))
 
 
 def respond(receipt: Receipt) -> Answer:  # noqa: ARG001

@@ -5,6 +5,7 @@ siblings, or `{"batch": [...], "sentAt", "context", "integrations"}` to `/v1/bat
 JSON whatever Content-Type says: SDKs send text/plain to avoid a preflight, and worse.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -69,7 +70,13 @@ class _Batch(msgspec.Struct, rename="camel"):
         )
 
 
+class _Decoded(msgspec.Struct):
+    batch: list[Any]
+
+
 _decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_events = msgspec.json.Decoder(_Decoded).decode
+"""All events of a batch in one go, which takes half as long as one by one; but one that cannot be held spoils it."""
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 """Checks the grammar and builds nothing; so it accepts numbers that no value can hold."""
 _encode = msgspec.json.encode
@@ -144,6 +151,7 @@ def _parse_batch(body: bytes, settings: EdgeSettings) -> Parsed:
     try:
         batch = _decode_batch(body)
     except _DECODE_ERRORS:
+        body = json_guard.replace_lone_surrogates(body)
         batch = _decode_repaired(body)
     if len(batch.batch) > settings.max_batch_events:
         raise Refused(
@@ -155,52 +163,67 @@ def _parse_batch(body: bytes, settings: EdgeSettings) -> Parsed:
         raise Refused(Reason.UNREADABLE, 400, f"the batch's context cannot be held: {str(error)[:100]}") from error
     if judge.shared.size * len(batch.batch) > _MAX_SHARED_BYTES:
         raise Refused(Reason.BODY_TOO_LARGE, 413, "the batch's context, given to each of its events, is too much")
-    events = [
-        judge.raw_event(index, raw, _fields(raw, judge.shared), batch.sent_at) for index, raw in enumerate(batch.batch)
-    ]
+    every = zip(batch.batch, _every_fields(body, batch.batch, judge.shared), strict=True)
+    events = [judge.raw_event(index, raw, fields, batch.sent_at) for index, (raw, fields) in enumerate(every)]
     return Parsed(events=tuple(events), key=batch.write_key)
 
 
 def _decode_repaired(body: bytes) -> _Batch:
     try:
-        return _decode_batch(json_guard.replace_lone_surrogates(body))
+        return _decode_batch(body)
     except _DECODE_ERRORS as error:
         raise Refused(Reason.UNREADABLE, 400, f"the body is not a batch in JSON: {str(error)[:100]}") from error
 
 
-def _fields(piece: msgspec.Raw, shared: _Shared) -> Any:
-    """One event of a batch with what the batch says for all; the error when a value in it cannot be held."""
+def _every_fields(body: bytes, pieces: Sequence[msgspec.Raw], shared: _Shared) -> Sequence[Any]:
+    """Each event of a batch with what the batch says for all; the error where a value in one cannot be held."""
     try:
-        fields = _decode(piece)
+        every = _decode_events(body).batch
+    except _DECODE_ERRORS:
+        every = [_value_or_error(piece) for piece in pieces]
+    for fields in every:
+        if isinstance(fields, dict):
+            fields.pop("writeKey", None)
+            if shared is not _NOTHING_SHARED:
+                _share(fields, shared)
+    return every
+
+
+def _value_or_error(piece: msgspec.Raw) -> Any:
+    try:
+        return _decode(piece)
     except _DECODE_ERRORS as error:
         return error
-    if isinstance(fields, dict):
-        fields.pop("writeKey", None)
-        if shared.context:
-            own = fields.get("context")
-            fields["context"] = {**shared.context, **own} if isinstance(own, dict) else own or dict(shared.context)
-        if shared.integrations is not None:
-            fields.setdefault("integrations", shared.integrations)
-    return fields
+
+
+def _share(fields: dict[str, Any], shared: _Shared) -> None:
+    """Give one event what the batch says for all."""
+    if shared.context:
+        own = fields.get("context")
+        fields["context"] = {**shared.context, **own} if isinstance(own, dict) else own or dict(shared.context)
+    if shared.integrations is not None:
+        fields.setdefault("integrations", shared.integrations)
 
 
 class _Judge:
     """Says whether an event may be looked at. `suspect`: somewhere in the body is one that may not."""
 
     def __init__(self, settings: EdgeSettings, suspect: bool, shared: _Shared = _NOTHING_SHARED) -> None:
-        self._settings = settings
+        self._max_bytes, self._max_depth = settings.max_event_bytes, settings.max_depth
         self._suspect = suspect
         self.shared = shared
 
     def raw_event(self, index: int, body: bytes | msgspec.Raw, fields: Any, sent_at: Any) -> RawEvent:
         """One event with its flaw. `fields` may be the error of decoding it."""
-        body = bytes(body)
         size = len(body) + self.shared.size
+        if size <= self._max_bytes and not self._suspect and not isinstance(fields, Exception):
+            return RawEvent(index=index, fields=fields, sent_at=sent_at)
+        body = bytes(body)
         problem = None
-        if size > self._settings.max_event_bytes:
+        if size > self._max_bytes:
             problem = (
                 Reason.EVENT_TOO_LARGE,
-                f"{size} bytes, the batch's context included; an event may have {self._settings.max_event_bytes}",
+                f"{size} bytes, the batch's context included; an event may have {self._max_bytes}",
             )
         elif self._suspect:
             problem = self._problem_within(body) or self._problem_within(self.shared.body)
@@ -208,11 +231,11 @@ class _Judge:
             problem = problem or (Reason.INVALID_FIELD, f"a value cannot be held: {str(fields)[:100]}")
             fields = None
         flaw, detail = problem or (None, "")
-        return RawEvent(index=index, fields=fields, size=size, sent_at=sent_at, body=body, flaw=flaw, detail=detail)
+        return RawEvent(index=index, fields=fields, sent_at=sent_at, body=body, flaw=flaw, detail=detail)
 
     def _problem_within(self, body: bytes) -> tuple[Reason, str] | None:
-        if json_guard.depth_exceeds(body, self._settings.max_depth):
-            return Reason.TOO_DEEP, f"objects and arrays may nest {self._settings.max_depth} deep"
+        if json_guard.depth_exceeds(body, self._max_depth):
+            return Reason.TOO_DEEP, f"objects and arrays may nest {self._max_depth} deep"
         if json_guard.has_nul(body):
             return Reason.NUL_CHARACTER, "a text holds the character U+0000"
         return None

@@ -33,7 +33,7 @@ def make(
     fields: dict[str, Any], *, server: bool = False, sent_at: Any = None, cookie: DeviceCookie = NO_COOKIE
 ) -> Event | Rejection:
     at = arrival(Sender(SOURCE, server), cookie, NOW_MS, EdgeSettings(), lambda: "drawn")
-    raw = RawEvent(index=0, fields={"type": "page", "anonymousId": "a", **fields}, size=1, sent_at=sent_at)
+    raw = RawEvent(index=0, fields={"type": "page", "anonymousId": "a", **fields}, sent_at=sent_at)
     return validate(raw, at)
 
 
@@ -357,5 +357,5 @@ def test_what_was_sent_is_not_changed_by_judging_it() -> None:
     fields = {"type": "identify", "anonymousId": "a", "context": {"identityProof": "x", "ip": "1.2.3.4"}}
     before = msgspec.json.encode(fields)
     at = arrival(Sender(SOURCE, False), NO_COOKIE, NOW_MS, EdgeSettings(), lambda: "drawn")
-    validate(RawEvent(index=0, fields=fields, size=1), at)
+    validate(RawEvent(index=0, fields=fields), at)
     assert msgspec.json.encode(fields) == before
