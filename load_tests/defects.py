@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 LOG = "collector/log/sqlite.py"
+WRITING = "collector/log/sqlite_writing.py"
 SQLITE_LOG_TESTS = "tests/collector/log/test_sqlite_log.py"
 LOG_CONTRACT = "tests/contracts/test_event_log.py"
 WORKER = "tests/sessionizer/test_worker.py"
@@ -82,18 +83,13 @@ DEFECTS = (
     ),
     Defect(
         "half a batch kept",
-        LOG,
-        (
-            (
-                "    with transaction(db):\n        db.executemany(_INSERT,",
-                "    with contextlib.nullcontext():\n        db.executemany(_INSERT,",
-            ),
-        ),
+        WRITING,
+        (("    with transaction(db):\n        for values", "    if db:\n        for values"),),
         f"{SQLITE_LOG_TESTS}::test_all_who_share_a_failed_commit_are_told",
     ),
     Defect(
         "an answer that names another position",
-        LOG,
+        WRITING,
         (("        ends.append(position)\n", "        ends.append(position + 1)\n"),),
         f"{LOG_CONTRACT}::test_append_answers_with_the_position_of_its_last_record",
     ),

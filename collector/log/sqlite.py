@@ -17,9 +17,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
-from collector.log import LogUnavailable, Record, Standing, Stored, Tally, sqlite_books, sqlite_reading
+from collector.log import LogUnavailable, Record, Standing, Stored, Tally, sqlite_books, sqlite_reading, sqlite_writing
 from collector.log.packing import Packer, Unpacker, keep_dictionary, shipped
 from collector.log.reserve import Reserve
+from collector.log.sqlite_writing import Entry
 from collector.runtime.doorbell import LOOK_AGAIN_S, Doorbell, Ringer, Signal
 from collector.runtime.folder import Lock
 from collector.runtime.sqlite import (
@@ -30,7 +31,6 @@ from collector.runtime.sqlite import (
     migrate,
     migrations,
     schema_version,
-    transaction,
 )
 
 T = TypeVar("T")
@@ -57,28 +57,14 @@ FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 2.0
 """A look at a disk that is still full costs next to nothing, and senders wait for it."""
 
-_INSERT = "/* SqliteLog.append */ insert into records (position, body, crc) values (?, ?, ?)"
-_MARK = "/* SqliteLog.append_marked */ insert into marked (position) values (?)"
-_ERASE = (
-    "/* SqliteLog.erase */ update records set body = zeroblob(length(body)), crc = "
-    "case when crc < 0x80 then -0x80 when crc < 0x8000 then -0x8000 when crc < 0x800000 then -0x800000"
-    " when crc < 0x80000000 then -0x80000000 else -0x800000000000 end"
-    " where position in (select value from json_each(?)) and crc >= 0"
-)
-"""Zeros of the same length, in place: nothing is moved, so no copy of anything is left in a page's free space, and the
-position stays taken. A negative checksum, as wide as the one before, marks the row."""
-
 _log = logging.getLogger(__name__)
 
 
 class _Append(NamedTuple):
-    """One caller's records, packed, and where it waits for their last position."""
+    """What one caller appends, and where it waits for its last position."""
 
-    bodies: list[bytes]
-    tally: Tally
+    entry: Entry
     answer: asyncio.Future[int]
-    marked: bool = False
-    """The last record is to be found without reading the log through."""
 
     def refuse(self, why: str) -> None:
         if not self.answer.done():
@@ -181,8 +167,8 @@ class SqliteLog:
         if not records and tally is None:
             return self._end
         bodies = [self._packer.pack(record.body) for record in records]
-        entered = Tally(len(records)) if tally is None else tally
-        mine = _Append(bodies, entered, asyncio.get_running_loop().create_future(), marked)
+        entry = Entry(bodies, Tally(len(records)) if tally is None else tally, marked)
+        mine = _Append(entry, asyncio.get_running_loop().create_future())
         self._waiting.append(mine)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_in_groups(self._writing), name="log group commit")
@@ -200,7 +186,7 @@ class SqliteLog:
 
     async def _commit(self, writing: Connection, group: list[_Append]) -> None:
         try:
-            ends = await writing.run(_insert, self._end + 1, group)
+            ends = await writing.run(sqlite_writing.insert, self._end + 1, [each.entry for each in group])
         except sqlite3.Error as error:
             self._stop_appending(writing, error)
         else:
@@ -226,7 +212,7 @@ class SqliteLog:
         if self._closed or self._writing is None:
             raise LogUnavailable("the log is closed" if self._closed else "the log was opened for reading only")
         try:
-            count = await self._writing.run(_erase, json.dumps(list(positions)))
+            count = await self._writing.run(sqlite_writing.erase, json.dumps(list(positions)))
             clean = await self._writing.run(leave_no_trace)
             self._reserve.keep(_free_bytes(self._path), self._headroom_bytes)
         except (sqlite3.Error, OSError) as error:
@@ -270,7 +256,7 @@ class SqliteLog:
             try:
                 if _free_bytes(self._path) >= self._headroom_bytes + self._reserve.given_up_bytes:
                     self._reserve.keep(_free_bytes(self._path), self._headroom_bytes)
-                    await writing.run(_probe)
+                    await writing.run(sqlite_writing.probe)
                     self._end = await writing.run(
                         sqlite_reading.end
                     )  # a commit that was reported as failed may have landed
@@ -361,39 +347,6 @@ async def _open_reader(path: Path, undo: contextlib.AsyncExitStack) -> Connectio
     if version != len(migrations(MIGRATIONS)):
         raise LogUnavailable(f"the log at {path} has schema {version}, not {len(migrations(MIGRATIONS))}")
     return reading
-
-
-# ---- on the connections' threads
-
-
-def _insert(db: sqlite3.Connection, first: int, appends: list[_Append]) -> list[int]:
-    """Add every append's rows in one durable transaction; the position of the last row of each."""
-    ends: list[int] = []
-    position = first - 1
-    for each in appends:
-        position += len(each.bodies)
-        ends.append(position)
-    numbered = enumerate((body for each in appends for body in each.bodies), first)
-    checksum = sqlite_reading.checksum
-    with transaction(db):
-        db.executemany(_INSERT, ((number, body, checksum(body, number)) for number, body in numbered))
-        for each, end in zip(appends, ends, strict=True):
-            if each.marked:
-                db.execute(_MARK, (end,))
-        if appends:  # none: all their callers were cancelled
-            sqlite_books.enter(db, [each.tally for each in appends])
-    return ends
-
-
-def _erase(db: sqlite3.Connection, positions: str) -> int:
-    with transaction(db):
-        return db.execute(_ERASE, (positions,)).rowcount
-
-
-def _probe(db: sqlite3.Connection) -> None:
-    """A durable write that changes nothing: the schema's number, written again."""
-    version = db.execute("/* SqliteLog.probe */ pragma user_version").fetchone()[0]
-    db.execute(f"/* SqliteLog.probe */ pragma user_version = {version}")
 
 
 def make_room_to_start(path: Path) -> None:

@@ -376,7 +376,10 @@ async def test_a_disk_with_room_keeps_its_reserve_through_an_erasure(tmp_path: P
 async def test_all_who_share_a_failed_commit_are_told(small_disk: Path) -> None:
     log = await SqliteLog.open(small_disk / "log.db", writer=True)
     answers = await asyncio.gather(
-        *(log.append([large(100_000)]) for _ in range(40)), log.append([record("tiny")]), return_exceptions=True
+        log.append([record(f"more than a statement takes, {n}") for n in range(100)]),
+        *(log.append([large(100_000)]) for _ in range(40)),
+        log.append([record("tiny")]),
+        return_exceptions=True,
     )
     assert {type(each) for each in answers} == {LogUnavailable}
     assert await log.count() == 0
