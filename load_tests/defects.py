@@ -207,7 +207,7 @@ DEFECTS = (
     ),
     Defect(
         "a duplicate's position is dropped",
-        "sessionizer/worker.py",
+        "sessionizer/decision.py",
         (
             (
                 '        commit.counted = {\n            "stored": stored,',

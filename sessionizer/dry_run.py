@@ -13,6 +13,7 @@ import msgspec
 from collector.event import Event, from_record_lazily, to_record
 from collector.log import EventLog
 from sessionizer import profiles, sessions, views
+from sessionizer.decision import Decision
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Read, happening, is_retraction
 from sessionizer.loading import Loader
@@ -22,7 +23,6 @@ from sessionizer.reading import TooMuch
 from sessionizer.slices import names_of
 from sessionizer.state import Root
 from sessionizer.store import Commit, Snapshot
-from sessionizer.worker import Decision
 
 MAX_PROFILES = 1000
 """Profiles shown."""

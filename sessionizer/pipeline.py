@@ -1,6 +1,6 @@
 """The mind, top to bottom: event log → [ know → sort → append or refold → name ] → what to keep. Pure.
 
-    Known        what must be loaded before a batch can be decided; `worker.Decision` loads it
+    Known        what must be loaded before a batch can be decided; `decision.py` loads it
     sort()       leave out copies, and put each visitor's new events in order
     extend()     add them to the visitor's record: at its end, or late
     refold()     fold a visitor again, where adding is not enough

@@ -14,6 +14,7 @@ from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
 from sessionizer import exporting
+from sessionizer.decision import Decision
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import Read, happening, is_retraction
 from sessionizer.overlay import OverlaySnapshot
@@ -22,7 +23,7 @@ from sessionizer.store import ProfileStore, Readable
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
 from sessionizer.views import DryRun, Profile
-from sessionizer.worker import Decision, Worker
+from sessionizer.worker import Worker
 from tests.histories import MESSAGE_IDS, USERS, histories
 
 EXPORTS = ("profiles", "events", "sessions")

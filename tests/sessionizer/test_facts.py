@@ -16,6 +16,7 @@ from collector.event import Event
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
 from sessionizer import belonging, mending, profile_facts
+from sessionizer.decision import Decision
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import take_apart
 from sessionizer.facts import (
@@ -35,7 +36,7 @@ from sessionizer.people import FoldedPeople
 from sessionizer.session_facts import seen
 from sessionizer.store import ProfileStore
 from sessionizer.store.memory import MemoryStore
-from sessionizer.worker import Decision, Worker
+from sessionizer.worker import Worker
 from tests.folding import exported, few_are_many
 from tests.histories import BASE_MS, arrivals, histories, visits
 from tests.oracle import MOST, Most

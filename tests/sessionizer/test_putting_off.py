@@ -12,16 +12,17 @@ from collector.event import Contact, Event, Trust, to_record
 from collector.log import Record
 from collector.log.memory import MemoryLog
 from collector.runtime import clock
+from sessionizer import decision as decision_module
 from sessionizer import people as people_module
 from sessionizer import refolding
-from sessionizer import worker as worker_module
 from sessionizer.api.retractions import retraction
+from sessionizer.decision import Decision
 from sessionizer.erasures import Erasures
 from sessionizer.evidence import take_apart
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import StillFolding, TooMuch, Who
 from sessionizer.store.memory import MemoryStore
-from sessionizer.worker import Decision, Worker
+from sessionizer.worker import Worker
 from tests.folding import EXPORTS, compare, everything
 from tests.histories import histories, retractions
 from tests.oracle import recompute
@@ -153,7 +154,7 @@ async def test_who_reads_everybody_waits_and_then_is_told_to_ask_again(monkeypat
 async def test_those_that_wait_are_folded_before_the_mind_rests_and_beside_what_comes_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker_module, "AT_ONCE", 4)
+    monkeypatch.setattr(decision_module, "AT_ONCE", 4)
     monkeypatch.setattr(Decision.__init__, "__kwdefaults__", {"at_once": 4})
     log, store = await crowd(30)
     worker = Worker(log, store, batch=1)
@@ -179,7 +180,7 @@ async def test_a_visitor_that_cannot_be_folded_again_stops_nobody_else(monkeypat
             raise ValueError("cannot be")
         return await as_it_is(*arguments)
 
-    monkeypatch.setattr(worker_module, "refold_again", breaks_on_one)
+    monkeypatch.setattr(decision_module, "refold_again", breaks_on_one)
     await Worker(log, store).catch_up()
     assert not await waiting(store)
     ada = await FoldedPeople(store, log).profile(Who("user_id", "ada"))
