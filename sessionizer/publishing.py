@@ -52,8 +52,10 @@ async def _compare(
     """Say what came of sessions whose visitor's past changed."""
     by_key = {change.key: change for change in changes}
     records = await snapshot.visitors(by_key)
-    closed = await snapshot.sessions([key for key, change in by_key.items() if change.refolded and key in records])
-    near = {key: change.before.late for key, change in by_key.items() if change.before and change.before.late}
+    whole = {key for key, change in by_key.items() if change.renumbers and key in records}
+    closed = await snapshot.sessions(whole)
+    late = {key: change.before.late for key, change in by_key.items() if change.before and change.before.late}
+    near = {key: times for key, times in late.items() if key not in whole}
     closed |= await snapshot.sessions_near(near) if near else {}
     for key, change in by_key.items():
         ran = closed.get(key, [])
