@@ -165,18 +165,22 @@ def _renumbered(sides: Sides, change: VisitorChange) -> Iterable[int]:
 
 def _by_events(sides: Sides, names: Collection[PartName]) -> list[Pair]:
     """Slices of one visitor that were folded again, which numbers them anew: by the events they have."""
-    was, now = (_events(loader, names) for loader in sides)
-    pairs: dict[tuple[int | None, int], Pair] = {}
-    for position, part in now.items():
-        old = was.get(position)
-        pairs[old.slice.number if old is not None else None, part.slice.number] = (old, part)
-    return list(pairs.values())
+    was, now = (list(_there(loader, names)) for loader in sides)
+    old = {part.slice.number: part for part in was}
+    number_of: dict[int, int] = {}
+    for part in was:
+        number_of |= dict.fromkeys(sides.before.positions_of(part), part.slice.number)
+    return [
+        (old[number] if number is not None else None, part)
+        for part in now
+        for number in dict.fromkeys(map(number_of.get, sides.after.positions_of(part)))
+    ]
 
 
-def _events(loader: Loader, names: Collection[PartName]) -> dict[int, Part]:
-    """The log positions of what these slices have, those of them that there are, each with its slice."""
+def _there(loader: Loader, names: Collection[PartName]) -> Iterable[Part]:
+    """Those of the slices that there are."""
     found = (loader.world.numbered(visitor).get(number) for visitor, number in names)
-    return {position: part for part in found if part is not None for _, position in loader.events_of(part)}
+    return (part for part in found if part is not None)
 
 
 def _asked_about(part: Part) -> Iterable[str]:

@@ -237,6 +237,15 @@ def remember_change(changes: list[CartChange], change: CartChange) -> list[CartC
     return [*(each for each in changes if each.key < change.key), change, *later]
 
 
+def join_changes(changes: list[CartChange], others: list[CartChange]) -> list[CartChange]:
+    """The changes that still matter of two sets of events, in order."""
+    if not changes or not others:
+        return [*changes, *others]
+    both = sorted([*changes, *others], key=lambda each: each.key)
+    forgets = [at for at, each in enumerate(both) if each.kind in FORGETTING]
+    return both[forgets[-1] :] if forgets else both
+
+
 def cart_after(changes: Iterable[CartChange]) -> views.Cart | None:
     """The cart after all changes, given in their order; None when it holds nothing."""
     items: dict[str, CartItem] = {}

@@ -140,7 +140,7 @@ class Decision:
         return Known(visitors, chunks, {}, retracted, protected)
 
     async def _near(self, fresh: dict[str, list[Happening]], known: Known) -> dict[str, Near]:
-        """The closed slices and sessions next to the batch's late events."""
+        """The closed slices and sessions next to the batch's late events, and the runs of those visitors."""
         late = {
             key: times
             for key, happenings in fresh.items()
@@ -150,7 +150,8 @@ class Decision:
             return {}
         slices = await self._snapshot.slices_near(late)
         sessions = await self._snapshot.sessions_near(late)
-        return {key: Near(slices.get(key, []), sessions.get(key, [])) for key in late}
+        runs = await self._snapshot.runs([key for key in late if known.visitors[key].runs])
+        return {key: Near(slices.get(key, []), sessions.get(key, []), runs.get(key, [])) for key in late}
 
     async def _retract(self, retractions: list[StoredEvent], commit: Commit) -> set[str]:
         """Note the batch's retractions, each once; the message ids that were not retracted before."""

@@ -62,7 +62,7 @@ _RETRACTED_RESET = Words(reset=True, lost=("email", "phone"))
 
 def happening(position: int, event: StoredEvent) -> Happening:
     """Ready one stored event for the rules."""
-    id_ = message_hash(event.message_id) + _sender_hash(event.source, event.trust == Trust.SERVER)
+    id_ = event_id(event.message_id, event.source, event.trust == Trust.SERVER)
     return recalled(position, from_canonical(event.timestamp), id_, event)
 
 
@@ -80,6 +80,11 @@ def recalled(position: int, t: int, id_: bytes, event: StoredEvent) -> Happening
         event,
         (t, event.message_id, event.source, server),
     )
+
+
+def event_id(message_id: str, source: str, server: bool) -> bytes:
+    """What two copies of one event have the same, on one visitor (rule 1)."""
+    return message_hash(message_id) + _sender_hash(source, server)
 
 
 @functools.lru_cache(maxsize=1024)

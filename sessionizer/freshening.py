@@ -13,7 +13,7 @@ from sessionizer.erasures import Erasures
 from sessionizer.facts import FactRow
 from sessionizer.reading import StillFolding
 from sessionizer.refolding import refold_again
-from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
+from sessionizer.state import Refs, Root, Run, Session, Slice, Visitor, VisitorChange
 from sessionizer.store import Crowd, ProfileStore, Snapshot
 
 REMEMBERED = 2000
@@ -69,6 +69,12 @@ class FreshSnapshot:
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         folded, others = await self._fold(keys)
         return await self._under.sessions(others) | _sessions_of(folded)
+
+    async def runs(self, keys: Collection[str]) -> dict[str, list[Run]]:
+        folded, others = await self._fold(keys)
+        return await self._under.runs(others) | {
+            key: sorted(change.runs.values(), key=lambda run: run.slice.first) for key, change in folded.items()
+        }
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
         folded, others = await self._fold(times)

@@ -10,20 +10,30 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 
-from sessionizer import guards, sessions, slices, summaries
+import msgspec
+
+from sessionizer import guards, runs, sessions, slices, summaries
 from sessionizer.evidence import Happening, Words, words_of
-from sessionizer.state import MAX_CHUNK, Refs, Session, Slice, VisitorChange
+from sessionizer.state import MAX_CHUNK, Key, Refs, Run, Session, Slice, VisitorChange
 
 _first = attrgetter("first")
 
 
 class Surroundings:
-    """What a visitor's late events may touch: the slices and sessions next to them, and all references."""
+    """What a visitor's late events may touch: the slices and sessions next to them, all runs and references."""
 
-    def __init__(self, change: VisitorChange, closed: Iterable[Slice], ran: Iterable[Session], chunks: Sequence[Refs]):
+    def __init__(
+        self,
+        change: VisitorChange,
+        closed: Iterable[Slice],
+        ran: Iterable[Session],
+        summed_up: Sequence[Run],
+        chunks: Sequence[Refs],
+    ) -> None:
         record = change.record
         self.slices = sorted([*closed, *([record.slice] if record.slice else [])], key=_first)
         self.sessions = sorted([*ran, *([record.session] if record.session else [])], key=_first)
+        self.runs = summed_up
         self.chunks = list(chunks)
 
 
@@ -51,6 +61,7 @@ def insert(
     bought = summaries.commerce_of(happening)
     carries_more = guards.changes_carried(part, said)
     change.learned |= summaries.add(part, happening, said, engaged_ms, bought)
+    runs.add_late(change, around.runs, happening, said, engaged_ms, bought)
     if carries_more:
         guards.note_carried(change, part)
     open_slice = change.record.slice
@@ -106,19 +117,23 @@ def _session_for(
     at = bisect_right(around.sessions, happening.key, key=_first)
     before = around.sessions[at - 1] if at else None
     after = around.sessions[at] if at < len(around.sessions) else None
-    if before is not None and (before.slice != part.number or not sessions.near(before.last, happening.key)):
+    if before is not None and (not _is_in(part, before.first) or not sessions.near(before.last, happening.key)):
         before = None
-    if after is not None and (after.slice != part.number or not sessions.near(happening.key, after.first)):
+    if after is not None and (not _is_in(part, after.first) or not sessions.near(happening.key, after.first)):
         after = None
     if before is not None and happening.key < before.last:
         return before, False
     if before is None and after is None:
-        session = slices.new_session(change.record, part, happening)
+        session = slices.new_session(change.record, part, happening.key)
         around.sessions.insert(at, session)
         return session, True
     if before is None or after is None:
         return (before or after), after is not None  # type: ignore[return-value]
     return _joined(change, around, part, before, after), True
+
+
+def _is_in(part: Slice, key: Key) -> bool:
+    return part.first <= key <= part.last
 
 
 def _joined(change: VisitorChange, around: Surroundings, part: Slice, before: Session, after: Session) -> Session:
@@ -159,7 +174,7 @@ def _refer(change: VisitorChange, around: Surroundings, happening: Happening) ->
     at = bisect_left(times, t)
     if len(refs) >= MAX_CHUNK or (at < len(times) and times[at] == t):
         return False
-    refs.put(at, happening.id, t, happening.position)
     if number < len(chunks):
-        change.chunks[number] = refs
+        refs = chunks[number] = change.chunks[number] = msgspec.structs.replace(refs)  # others have the old one
+    refs.put(at, happening.id, t, happening.position)
     return True

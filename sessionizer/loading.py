@@ -1,7 +1,9 @@
 """Loads of the store and the log what an ownership decision turns out to need, until it can be made."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import accumulate
+from operator import attrgetter
 from typing import TypeVar
 
 from collector.log import EventLog, Stored
@@ -13,6 +15,7 @@ from sessionizer.state import Refs, Session, Visitor, identifier, place
 from sessionizer.store import Damaged, Readable
 
 USER, ALIAS = identifier("user_id", ""), alias_of("")
+_first = attrgetter("slice.first")
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
@@ -126,8 +129,10 @@ class Loader:
         for key in wanted:
             last = self.records[key].session
             by_slice = self._sessions[key] = {}
+            parts = self.world.parts[key]
             for session in (*closed.get(key, ()), *([last] if last is not None else [])):
-                by_slice.setdefault(session.slice, []).append(session)
+                within = bisect_right(parts, session.first, key=_first) - 1
+                by_slice.setdefault(parts[within].slice.number, []).append(session)
             if any(len(by_slice.get(each.slice.number, ())) != each.slice.sessions for each in self.world.parts[key]):
                 raise Damaged
 
@@ -137,17 +142,25 @@ class Loader:
 
     def events_of(self, part: Part) -> list[tuple[int, int]]:
         """(t, log position) of one slice's events, in order; load the refs first."""
+        found: list[tuple[int, int]] = []
+        for refs, inside in self._refs_of(part):
+            found += zip(refs.times[inside], refs.positions[inside], strict=True)
+        return found
+
+    def positions_of(self, part: Part) -> list[int]:
+        """Log positions of one slice's events, in order; load the refs first."""
+        return [position for refs, inside in self._refs_of(part) for position in refs.positions[inside]]
+
+    def _refs_of(self, part: Part) -> Iterator[tuple[Refs, slice]]:
+        """The columns with a slice's events, and where they are in each."""
         start = self._start_of(part)
         end = start + part.slice.events
-        found: list[tuple[int, int]] = []
         before = 0
         for refs in self._refs[part.visitor]:
             after = before + len(refs)
             if after > start and before < end:
-                inside = slice(max(0, start - before), end - before)
-                found += zip(refs.times[inside], refs.positions[inside], strict=True)
+                yield refs, slice(max(0, start - before), end - before)
             before = after
-        return found
 
     def _start_of(self, part: Part) -> int:
         """How many events of its visitor come before a slice."""

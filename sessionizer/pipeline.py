@@ -19,17 +19,18 @@ from typing import NamedTuple
 from sessionizer import late, slices
 from sessionizer.evidence import Happening
 from sessionizer.owners import profile_id
-from sessionizer.state import Before, Cut, Refs, Session, Slice, Visitor, VisitorChange, visitor_key
+from sessionizer.state import Before, Cut, Refs, Run, Session, Slice, Visitor, VisitorChange, visitor_key
 
 MANY = 5000
 """Searches in columns of ids, from which on a set of all of them is faster."""
 
 
 class Near(NamedTuple):
-    """A visitor's closed slices and sessions next to its late events."""
+    """A visitor's closed slices and sessions next to its late events, and all its complete runs."""
 
     slices: Sequence[Slice]
     sessions: Sequence[Session]
+    runs: Sequence[Run]
 
 
 class Known(NamedTuple):
@@ -110,7 +111,7 @@ def extend(key: str, happenings: Sequence[Happening], known: Known) -> VisitorCh
         change = VisitorChange(key=key, record=record, before=_before(record, late_ones))
     if late_ones:
         near = known.near[key]
-        around = late.Surroundings(change, near.slices, near.sessions, known.chunks.get(key, ()))
+        around = late.Surroundings(change, near.slices, near.sessions, near.runs, known.chunks.get(key, ()))
         if not all(late.insert(change, around, each, known.retracted, known.protected) for each in late_ones):
             return None
     for each in happenings[len(late_ones) :]:

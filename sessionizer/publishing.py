@@ -19,6 +19,8 @@ from sessionizer.store import Commit, Snapshot
 SETTLE_MS = 10_000
 """How long nothing must have come in of a visitor before silence ends its session: what is being imported, or comes
 late from a phone in several batches, is not told in pieces."""
+NEARBY = 20
+"""Times near which a visitor's sessions are looked for; each of them looks through all, so of more all are loaded."""
 AT_ONCE = 1000
 """Visitors looked at in one go."""
 
@@ -52,9 +54,9 @@ async def _compare(
     """Say what came of sessions whose visitor's past changed."""
     by_key = {change.key: change for change in changes}
     records = await snapshot.visitors(by_key)
-    whole = {key for key, change in by_key.items() if change.renumbers and key in records}
-    closed = await snapshot.sessions(whole)
     late = {key: change.before.late for key, change in by_key.items() if change.before and change.before.late}
+    whole = {key for key, change in by_key.items() if change.refolded or len(late.get(key, ())) > NEARBY}
+    closed = await snapshot.sessions(whole & records.keys())
     near = {key: times for key, times in late.items() if key not in whole}
     closed |= await snapshot.sessions_near(near) if near else {}
     for key, change in by_key.items():

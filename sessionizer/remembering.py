@@ -18,6 +18,7 @@ class Remembered:
         self._visitors: dict[str, Visitor | None] = {}
         self._slices: dict[str, list[Slice] | None] = {}
         self._naming: dict[str, list[str] | None] = {}
+        self._chunks: dict[str, list[Refs] | None] = {}
         self._crowds: dict[str, Crowd] = {}
 
     async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
@@ -41,7 +42,9 @@ class Remembered:
         return {name: self._crowds[name] for name in contacts}
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
-        return await self._under.chunks(keys)
+        if missing := [key for key in keys if key not in self._chunks]:
+            self._chunks |= dict.fromkeys(missing) | await self._under.chunks(missing)
+        return _known(self._chunks, keys)
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         return await self._under.sessions(keys)

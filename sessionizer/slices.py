@@ -9,8 +9,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence, Set
 from operator import attrgetter
+from typing import TypeVar
 
-from sessionizer import guards, sessions, summaries
+from sessionizer import commerce, guards, runs, sessions, summaries
 from sessionizer.evidence import Happening, Words, joins, named, proves, words_of
 from sessionizer.state import (
     CHUNK,
@@ -28,6 +29,8 @@ from sessionizer.state import (
 )
 
 _time = attrgetter("t")
+Piece = TypeVar("Piece")
+"""An event, or several that are told like one (`stretches.py`)."""
 
 
 def fold(
@@ -67,10 +70,10 @@ def lay_out(change: VisitorChange, told: Sequence[tuple[Happening, Words]], cuts
     """Part events into slices and sessions, from no open slice on; the last of them stay open."""
     for stretch in cut_by_user(told, cuts, change.record.shared):
         has_user = any(said.user is not None for _, said in stretch)
-        parts = [stretch] if has_user else list(_cut_by_email(stretch))
+        parts = [stretch] if has_user else list(cut_by_email(stretch))
         label = None
         for part in parts:
-            _open_slice(change, part[0][0], label=label, cut_by_email=len(parts) > 1)
+            open_slice(change, part[0][0].key, label=label, cut_by_email=len(parts) > 1)
             for each, said in part:
                 _add(change, each, said)
                 label = label or said.label
@@ -92,7 +95,7 @@ def append(change: VisitorChange, happening: Happening, retracted: Set[str], pro
     if guards.makes_shared(change.record, said.user):
         return False
     if current is None or current.ended or guards.cuts(current.label, said.label, change.record.shared):
-        _open_slice(change, happening, label=said.label, cut_by_email=False)
+        open_slice(change, happening.key, label=said.label, cut_by_email=False)
     elif current.user is None:
         if said.user is not None:
             if current.cut_by_email:
@@ -101,7 +104,7 @@ def append(change: VisitorChange, happening: Happening, retracted: Set[str], pro
             email = email_of(said)
             if email is not None and slice_email(current) not in (None, email):
                 current.cut_by_email = True
-                _open_slice(change, happening, label=said.label or current.label, cut_by_email=True)
+                open_slice(change, happening.key, label=said.label or current.label, cut_by_email=True)
     part = change.record.slice
     if part is None:
         raise ValueError("no open slice")
@@ -137,13 +140,13 @@ def cut_before(happenings: Sequence[Happening], cuts: Sequence[Cut]) -> set[int]
 
 
 def cut_by_user(
-    told: Sequence[tuple[Happening, Words]], cuts: Set[int], shared: bool
-) -> Iterator[list[tuple[Happening, Words]]]:
+    told: Sequence[tuple[Piece, Words]], cuts: Set[int], shared: bool
+) -> Iterator[list[tuple[Piece, Words]]]:
     """Rule 6: before an event that names another user, and after a reset; and where an erasure left a cut.
 
     On a shared device before the first that names one, too (rule 17).
     """
-    stretch: list[tuple[Happening, Words]] = []
+    stretch: list[tuple[Piece, Words]] = []
     label: str | None = None
     for index, (each, said) in enumerate(told):
         if stretch and (index in cuts or stretch[-1][1].reset or guards.cuts(label, said.label, shared)):
@@ -154,9 +157,9 @@ def cut_by_user(
     yield stretch
 
 
-def _cut_by_email(stretch: Sequence[tuple[Happening, Words]]) -> Iterator[list[tuple[Happening, Words]]]:
+def cut_by_email(stretch: Sequence[tuple[Piece, Words]]) -> Iterator[list[tuple[Piece, Words]]]:
     """Rule 7: in a stretch without a user, before an event with another e-mail."""
-    part: list[tuple[Happening, Words]] = []
+    part: list[tuple[Piece, Words]] = []
     email: str | None = None
     for each, said in stretch:
         named_email = email_of(said)
@@ -180,17 +183,18 @@ def slice_email(part: Slice) -> str | None:
     return next(iter(part.contacts.get("email", ())), None)
 
 
-def _open_slice(change: VisitorChange, first: Happening, *, label: str | None, cut_by_email: bool) -> None:
-    """Close the open slice and its session, and begin the next slice."""
+def open_slice(change: VisitorChange, first: Key, *, label: str | None, cut_by_email: bool) -> None:
+    """Close the open slice and its session, and begin the next slice with the event that has this place."""
     close(change)
     record = change.record
-    record.slice = Slice(number=record.slices, first=first.key, last=first.key, label=label, cut_by_email=cut_by_email)
+    record.slice = Slice(number=record.slices, first=first, last=first, label=label, cut_by_email=cut_by_email)
     record.slices += 1
 
 
 def close(change: VisitorChange) -> None:
-    """Make the open slice and its session rows of their own."""
+    """Make the open slice, its session and its run rows of their own."""
     record = change.record
+    runs.close(change)
     if record.slice is not None:
         note_roots(change)
         change.slices[record.slice.number] = record.slice
@@ -199,23 +203,33 @@ def close(change: VisitorChange) -> None:
     record.slice = record.session = None
 
 
-def new_session(record: Visitor, within: Slice, first: Happening) -> Session:
-    """A session that begins with `first`, which is yet to be added to it."""
-    session = Session(number=record.sessions, slice=within.number, first=first.key, last=first.key)
+def new_session(record: Visitor, within: Slice, first: Key) -> Session:
+    """A session that begins with the event that has this place, and is yet to be added to it."""
+    session = Session(number=record.sessions, began_in=within.number, first=first, last=first)
     record.sessions += 1
     within.sessions += 1
     return session
 
 
-def _add(change: VisitorChange, happening: Happening, said: Words) -> None:
-    """Add the open slice's next event to it and to its session."""
-    record = change.record
-    current = record.slice
+def add_but_for_session(
+    change: VisitorChange, happening: Happening, said: Words
+) -> tuple[Slice, int, commerce.Properties | None]:
+    """Add the open slice's next event to it; the slice, and what a session asks of the event."""
+    current = change.record.slice
     if current is None:
         raise ValueError("no open slice")
     engaged_ms = summaries.engaged_ms_of(happening)
     bought = summaries.commerce_of(happening)
     change.learned |= summaries.add(current, happening, said, engaged_ms, bought)
+    if current.events > runs.LONG:
+        runs.grow(change, happening, said, engaged_ms, bought)
+    return current, engaged_ms, bought
+
+
+def _add(change: VisitorChange, happening: Happening, said: Words) -> None:
+    """Add the open slice's next event to it and to its session."""
+    current, engaged_ms, bought = add_but_for_session(change, happening, said)
+    record = change.record
     if record.device is None:
         return
     session = record.session
@@ -223,7 +237,7 @@ def _add(change: VisitorChange, happening: Happening, said: Words) -> None:
         change.sessions[session.number] = session
         session = None
     if session is None:
-        session = record.session = new_session(record, current, happening)
+        session = record.session = new_session(record, current, happening.key)
     sessions.add(session, happening, engaged_ms, bought)
     if session.first_view is not None and session.first_view.key == happening.key:
         touch = Touch(at=session.first, view=session.first_view)

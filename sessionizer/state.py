@@ -209,8 +209,8 @@ class Session(Packed):
 
     number: int
     """Names the session within its visitor; says nothing about order."""
-    slice: int
-    """The number of the slice it is in."""
+    began_in: int
+    """The number of the slice it began in, which may have been parted since: the one it is in has its events."""
     first: Key
     last: Key
     events: int = 0
@@ -223,6 +223,17 @@ class Session(Packed):
     os: Said | None = None
     device_type: Said | None = None
     purchases: Purchases = msgspec.field(default_factory=Purchases)
+
+
+class Run(Packed):
+    """Neighbouring events of one long slice, summed up, so that it can be parted without reading them (`runs.py`)."""
+
+    number: int
+    """Names the run within its visitor; says nothing about order."""
+    slice: Slice
+    """What they are to the slice they are in, but for its sessions and touches."""
+    session: Session
+    """What they would be as one session."""
 
 
 class Cut(Packed):
@@ -256,6 +267,10 @@ class Visitor(Packed):
     """The different users its events may use, sorted; none once there are too many (rule 17)."""
     shared: bool = False
     """There are too many."""
+    runs: int = 0
+    """How many runs were numbered so far."""
+    run: Run | None = None
+    """The one that grows, of the last events of the open slice."""
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -289,6 +304,9 @@ class VisitorChange(msgspec.Struct, kw_only=True):
     slices: dict[int, Slice] = {}
     """By number, like the sessions: closed ones that are new or changed."""
     sessions: dict[int, Session] = {}
+    runs: dict[int, Run] = {}
+    """By number: complete ones that are new or changed."""
+    dropped_runs: list[int] = []
     dropped_slices: list[int] = []
     """Slices that others took the place of."""
     dropped_sessions: list[int] = []
@@ -315,6 +333,7 @@ encode = _encoder.encode
 decode_visitor = msgspec.msgpack.Decoder(Visitor).decode
 decode_slice = msgspec.msgpack.Decoder(Slice).decode
 decode_session = msgspec.msgpack.Decoder(Session).decode
+decode_run = msgspec.msgpack.Decoder(Run).decode
 decode_refs = msgspec.msgpack.Decoder(Refs).decode
 
 

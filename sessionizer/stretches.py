@@ -6,14 +6,18 @@ Pure, and held equal to `slices.fold` by property tests.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
-from sessionizer import guards, slices
-from sessionizer.evidence import Happening, joins, named, words_of
-from sessionizer.state import MAX_CHUNK, Before, Key, Refs, Session, Slice, VisitorChange
+import msgspec
+
+from sessionizer import guards, pieces, recutting, runs, slices, summaries
+from sessionizer.evidence import Happening, Words, joins, named
+from sessionizer.pieces import Piece, Told
+from sessionizer.recutting import Old
+from sessionizer.state import MAX_CHUNK, Before, Key, Refs, Run, Session, Slice, VisitorChange
 
 _first = attrgetter("first")
 
@@ -63,52 +67,77 @@ class Past:
         return before.ended or not (before.cut_by_email and part.cut_by_email)
 
 
-def mend(
-    change: VisitorChange,
-    past: Past,
-    window: Window,
-    events: Sequence[Happening],
-    following: Happening | None,
-    fresh: Set[bytes],
-    retracted: Set[str],
-    protected: Set[str],
-) -> bool:
-    """Fold the window again, in place: from its events in order, those with a `fresh` id among them.
+def mend(change: VisitorChange, dropped: Sequence[Slice], told: Sequence[Told], old: Old, *, to_the_end: bool) -> None:
+    """Put what is told in the place of the dropped slices, in place; `old`: the sessions these had.
 
-    `following` is the event after it. False, and nothing changed, when the cut before that falls away: widen then.
+    `to_the_end`: nothing comes after it, so that the last slice and session stay open. It is cut as `pieces.cut` says.
     """
-    told = [(each, words_of(each, retracted, protected)) for each in events]
     record = change.record
-    if following is not None:
-        said = words_of(following, retracted, protected)
-        *_, last = slices.cut_by_user([*told, (following, said)], frozenset(), record.shared)
-        if len(last) > 1:
-            return False
-    kept = (record.slice, record.session) if following is not None else None
-    record.slice = record.session = None
-    slices.lay_out(change, told, frozenset())
+    was_open = record.session
+    kept = None if to_the_end else (record.slice, record.session, record.run)
+    record.slice = record.session = record.run = None
+    change.dropped_slices = [part.number for part in dropped]
+    change.dropped_sessions = [session.number for session in old.broken]
+    for parts in pieces.cut(told, record.shared):
+        label = None
+        for part in parts:
+            slices.open_slice(change, pieces.first_of(part[0][0]), label=label, cut_by_email=len(parts) > 1)
+            for piece, said in part:
+                _add(change, piece, said)
+                label = label or said.label
+            is_last = part[-1][0] is told[-1][0]
+            recutting.lay_out(change, part, old.whole, stays_open=to_the_end and is_last)
+        if parts[-1][-1][1].reset and record.slice is not None:
+            record.slice.ended = True
     slices.note_roots(change)
     if kept is not None:
         slices.close(change)
-        record.slice, record.session = kept
-    for part in (*change.slices.values(), *([record.slice] if kept is None and record.slice is not None else [])):
-        guards.note_carried(change, part)
-    change.dropped_slices = [part.number for part in past.parts[window.begin : window.end]]
-    for each, said in told:
-        if each.id in fresh:
-            for name in (*named(each.event), *joins(each.event)):
-                change.index.setdefault(name, False)
-            slices.index_proofs(change, each, retracted)
-            slices.count(record, each)
-            guards.note_user(record, said.user)
-    return True
+        record.slice, record.session, record.run = kept
+    for each in (*change.slices.values(), *([record.slice] if to_the_end and record.slice is not None else [])):
+        guards.note_carried(change, each)
+    if to_the_end:
+        _swap_open_session(change, was_open)
 
 
-def drop_sessions(change: VisitorChange, ran: Sequence[Session], late: Sequence[int]) -> None:
-    """Let the sessions of dropped slices go, and note when they and the late events were, for who publishes changes."""
-    gone = [session for session in ran if session.slice in change.dropped_slices]
-    change.dropped_sessions = [session.number for session in gone]
-    change.before = Before(None, None, 0, tuple(sorted({*late, *(session.first[0] for session in gone)})))
+def _swap_open_session(change: VisitorChange, was_open: Session | None) -> None:
+    """Give the session that was open a row, if it is still there; and take away that of the one that is open now."""
+    now_open = change.record.session
+    if was_open is not None and now_open is not None and was_open.number != now_open.number:
+        if was_open.number not in change.dropped_sessions:
+            change.sessions.setdefault(was_open.number, was_open)
+        change.dropped_sessions.append(now_open.number)
+
+
+def _add(change: VisitorChange, piece: Piece, said: Words) -> None:
+    """Add a piece to the open slice, but for its sessions."""
+    if isinstance(piece, Run):
+        runs.close(change)
+        if change.record.slice is not None:
+            summaries.join(change.record.slice, piece.slice)
+    else:
+        slices.add_but_for_session(change, piece, said)
+
+
+def take_notes(
+    change: VisitorChange,
+    chunks: list[Refs],
+    fresh: Iterable[tuple[int, Happening, Words]],
+    retracted: Set[str],
+    ran: Sequence[Session],
+) -> None:
+    """Note of new events what they name, where they lie, and when published sessions changed."""
+    times = set()
+    for at, each, said in fresh:
+        for name in (*named(each.event), *joins(each.event)):
+            change.index.setdefault(name, False)
+        slices.index_proofs(change, each, retracted)
+        slices.count(change.record, each)
+        guards.note_user(change.record, said.user)
+        refer(change, chunks, at, each)
+        times.add(each.t)
+    changed = {*change.dropped_sessions, *change.sessions}
+    times |= {session.first[0] for session in ran if session.number in changed}
+    change.before = Before(None, None, 0, tuple(sorted(times)))
 
 
 def refer(change: VisitorChange, chunks: list[Refs], at: int, happening: Happening) -> None:
@@ -120,6 +149,8 @@ def refer(change: VisitorChange, chunks: list[Refs], at: int, happening: Happeni
     while number < len(chunks) and before + len(chunks[number]) <= at:
         before += len(chunks[number])
         number += 1
+    if number < len(chunks):
+        chunks[number] = msgspec.structs.replace(chunks[number])  # others have the old one
     refs = chunks[number] if number < len(chunks) else change.record.tail
     refs.put(at - before, happening.id, happening.t, happening.position)
     if len(refs) > MAX_CHUNK:

@@ -11,7 +11,7 @@ import msgspec
 from collector.event import Contact
 from sessionizer import commerce, sessions
 from sessionizer.evidence import Happening, Words
-from sessionizer.state import Alias, Claim, Key, Seen, Slice, Trait
+from sessionizer.state import Alias, Claim, Key, Said, Seen, Slice, Trait
 
 MAX_ENGAGED_MS = 86_400_000  # one report of visible time is at most a day
 
@@ -56,6 +56,53 @@ def add(part: Slice, happening: Happening, said: Words, engaged_ms: int, bought:
     return learned
 
 
+def join(part: Slice, other: Slice) -> None:
+    """Add to a slice, in place, what other events of it sum up to; but for its sessions and touches, as `add` does."""
+    part.first = min(part.first, other.first)
+    part.last = max(part.last, other.last)
+    part.label = other.label or part.label
+    part.user = other.user or part.user
+    part.naming = _both_seen(part.naming, other.naming)
+    for kind, values in other.contacts.items():
+        known = part.contacts.setdefault(kind, {})
+        known.update({value: _both_seen(known.get(value), seen) or seen for value, seen in values.items()})
+    part.aliases = sorted([*part.aliases, *other.aliases], key=lambda alias: alias.key)
+    if other.claims:
+        _join_claims(part, other)
+    part.events += other.events
+    part.page_views += other.page_views
+    part.engaged_ms += other.engaged_ms
+    for name, trait in other.traits.items():
+        if name not in part.traits or part.traits[name].key <= trait.key:
+            part.traits[name] = trait
+    part.purchases = commerce.merge_purchases([(None, part.purchases), (None, other.purchases)])
+    part.cart = commerce.join_changes(part.cart, other.cart)
+    for field in ("browser", "os", "device_type", "country"):
+        theirs: Said | None = getattr(other, field)
+        if theirs is not None:
+            setattr(part, field, sessions.last_said(getattr(part, field), *theirs))
+
+
+def _both_seen(one: Seen | None, other: Seen | None) -> Seen | None:
+    seen = [each for each in (one, other) if each is not None]
+    if not seen:
+        return None
+    return Seen(first=min(each.first for each in seen), last=max(each.last for each in seen))
+
+
+def _join_claims(part: Slice, other: Slice) -> None:
+    earliest: dict[tuple[str, str], Key] = {}
+    for claim in (*part.claims, *other.claims):
+        name = (claim.type, claim.value)
+        earliest[name] = min(earliest.get(name, claim.key), claim.key)
+    claims = [Claim(type=kind, value=value, key=key) for (kind, value), key in earliest.items()]
+    part.claims = sorted(claims, key=_place_of_claim)
+
+
+def _place_of_claim(claim: Claim) -> tuple[Key, str, str]:
+    return (claim.key, claim.type, claim.value)
+
+
 def commerce_of(happening: Happening) -> commerce.Properties | None:
     """The properties of an event that buys or fills a cart; None for any other."""
     event = happening.event
@@ -94,7 +141,7 @@ def _listen(part: Slice, key: Key, said: Words) -> None:
         else:
             known.key = min(known.key, key)
     if said.claims:
-        part.claims.sort(key=lambda claim: (claim.key, claim.type, claim.value))
+        part.claims.sort(key=_place_of_claim)
 
 
 def _seen(so_far: Seen | None, key: Key) -> Seen:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from sessionizer.facts import Fact, FactRow
-from sessionizer.state import Refs, Root, Session, Slice, Visitor, VisitorChange
+from sessionizer.state import Refs, Root, Run, Session, Slice, Visitor, VisitorChange
 
 
 class Conflict(Exception):
@@ -108,6 +108,10 @@ class Snapshot(Readable, Protocol):
 
     async def sessions_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Session]]:
         """The same of closed sessions."""
+        ...
+
+    async def runs(self, keys: Collection[str]) -> dict[str, list[Run]]:
+        """Complete runs of long slices, in order."""
         ...
 
     async def provers(self, identifiers: Collection[str]) -> dict[str, set[str]]:

@@ -11,11 +11,13 @@ from sessionizer.state import (
     Carrying,
     Refs,
     Root,
+    Run,
     Session,
     Slice,
     Visitor,
     VisitorChange,
     decode_refs,
+    decode_run,
     decode_session,
     decode_slice,
     decode_visitor,
@@ -34,6 +36,7 @@ class _Kept:
         self.chunks: dict[int, bytes] = {}
         self.slices: dict[int, bytes] = {}
         self.sessions: dict[int, bytes] = {}
+        self.runs: dict[int, bytes] = {}
         self.index: dict[str, bool] = {}
         self.due: int | None = None
         self.carrying: dict[int, Carrying] = {}
@@ -138,6 +141,9 @@ class MemoryStore:
         kept.chunks |= {number: encode(each) for number, each in change.chunks.items()}
         kept.slices |= {number: encode(each) for number, each in change.slices.items()}
         kept.sessions |= {number: encode(each) for number, each in change.sessions.items()}
+        kept.runs |= {number: encode(each) for number, each in change.runs.items()}
+        for number in change.dropped_runs:
+            kept.runs.pop(number, None)
         for number in change.dropped_slices:
             kept.slices.pop(number, None)
             kept.carrying.pop(number, None)
@@ -183,6 +189,12 @@ class MemorySnapshot:
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         return {key: _in_order(map(decode_session, kept.sessions.values())) for key, kept in self._kept(keys).items()}
+
+    async def runs(self, keys: Collection[str]) -> dict[str, list[Run]]:
+        return {
+            key: sorted(map(decode_run, kept.runs.values()), key=lambda run: run.slice.first)
+            for key, kept in self._kept(keys).items()
+        }
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
         return {key: _near(found, times[key]) for key, found in (await self.slices(times)).items()}

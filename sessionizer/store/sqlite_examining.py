@@ -9,6 +9,7 @@ _SEALED = {
     "visitors": "/* Snapshot.examine */ select record, key, 0 from visitors",
     "chunks": "/* Snapshot.examine */ select refs, visitor, number from chunks",
     "slices": "/* Snapshot.examine */ select slice, visitor, number from slices",
+    "runs": "/* Snapshot.examine */ select run, visitor, number from runs",
     "sessions": "/* Snapshot.examine */ select session, visitor, number from sessions",
 }
 

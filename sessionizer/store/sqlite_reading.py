@@ -14,10 +14,12 @@ from sessionizer.facts import FactRow, unpack
 from sessionizer.state import (
     Refs,
     Root,
+    Run,
     Session,
     Slice,
     Visitor,
     decode_refs,
+    decode_run,
     decode_session,
     decode_slice,
     decode_visitor,
@@ -45,6 +47,9 @@ class SqliteSnapshot:
 
     def _refs(self, kept: bytes) -> Refs:
         return decode_refs(self._unpack(kept))
+
+    def _run(self, kept: bytes) -> Run:
+        return decode_run(self._unpack(kept))
 
     def _slice(self, kept: bytes) -> Slice:
         return decode_slice(self._unpack(kept))
@@ -81,6 +86,13 @@ class SqliteSnapshot:
             select key, session, visitor, number from visitors join sessions using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
         return _in_order(_unsealed(await self._rows(sql, _array(keys))), self._session)
+
+    async def runs(self, keys: Collection[str]) -> dict[str, list[Run]]:
+        sql = """/* Snapshot.runs */
+            select key, run, visitor, number from visitors join runs using (visitor)
+            where key in (select value from json_each(?)) order by visitor, number"""
+        found = _grouped(_unsealed(await self._rows(sql, _array(keys))), self._run)
+        return {key: sorted(runs, key=lambda run: run.slice.first) for key, runs in found.items()}
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
         return _in_order(_unsealed(await self._near("slices", "slice", times)), self._slice)

@@ -15,7 +15,7 @@ from sessionizer.store.packing import RowPacker
 from sessionizer.store.sqlite_reading import HASH_BYTES
 from sessionizer.store.sqlite_seals import seal
 
-ROWS = ("chunks", "slices", "sessions", "naming", "carrying")
+ROWS = ("chunks", "slices", "sessions", "runs", "naming", "carrying")
 """The tables with rows of a visitor's history."""
 
 Pack = Callable[[Packed], bytes]
@@ -214,6 +214,8 @@ def _has_rows(change: VisitorChange) -> bool:
         or change.chunks
         or change.slices
         or change.sessions
+        or change.runs
+        or change.dropped_runs
         or change.dropped_slices
         or change.dropped_sessions
         or change.index
@@ -261,6 +263,16 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> 
                 (visitor, number, each.first[0], seal(pack(each), visitor, number))
                 for number, each in change.sessions.items()
             ],
+        )
+    if change.runs:
+        db.executemany(
+            "/* ProfileStore.commit */ insert or replace into runs (visitor, number, run) values (?, ?, ?)",
+            [(visitor, number, seal(pack(each), visitor, number)) for number, each in change.runs.items()],
+        )
+    if change.dropped_runs:
+        db.executemany(
+            "/* ProfileStore.commit */ delete from runs where visitor = ? and number = ?",
+            [(visitor, number) for number in change.dropped_runs],
         )
     for table, column in (("slices", "number"), ("carrying", "slice")) if change.dropped_slices else ():
         db.executemany(

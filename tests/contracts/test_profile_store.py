@@ -12,7 +12,7 @@ import pytest
 
 from collector.runtime.folder import Taken
 from sessionizer.facts import FactRow, SessionStarted
-from sessionizer.state import Carrying, Key, Refs, Session, Slice, Visitor, VisitorChange
+from sessionizer.state import Carrying, Key, Refs, Run, Session, Slice, Visitor, VisitorChange
 from sessionizer.store import Commit, Conflict, Crowd, Erasing, ProfileStore, StoreUnavailable
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.sqlite import SqliteStore
@@ -39,7 +39,11 @@ def part(number: int, first: int, last: int | None = None) -> Slice:
 
 
 def run(number: int, first: int) -> Session:
-    return Session(number=number, slice=0, first=key(first), last=key(first))
+    return Session(number=number, began_in=0, first=key(first), last=key(first))
+
+
+def sum_of(number: int, first: int) -> Run:
+    return Run(number=number, slice=part(0, first), session=run(0, first))
 
 
 def refs(*positions: int) -> Refs:
@@ -141,15 +145,23 @@ async def test_a_dropped_slice_is_gone_with_what_it_carried(store: ProfileStore)
         assert await snapshot.crowds(["email:a"], 9, 9) == {"email:a": Crowd(users=0, devices=0)}
 
 
+async def test_runs_are_kept_in_order_until_they_are_dropped(store: ProfileStore) -> None:
+    await store.commit(commit(0, 1, change("A", runs={0: sum_of(0, 50), 1: sum_of(1, 10)})))
+    await store.commit(commit(1, 2, change("A", runs={1: sum_of(1, 20), 2: sum_of(2, 30)}, dropped_runs=[0, 7])))
+    async with store.snapshot() as snapshot:
+        assert (await snapshot.runs(["dA", "dB"]))["dA"] == [sum_of(1, 20), sum_of(2, 30)]
+
+
 async def test_a_refold_replaces_every_row_and_every_name(store: ProfileStore) -> None:
     rows: dict[str, Any] = {"chunks": {0: refs(1)}, "slices": {0: part(0, 1)}, "sessions": {0: run(0, 1)}}
+    rows["runs"] = {0: sum_of(0, 1)}
     await store.commit(
         commit(0, 1, change("A", index={"email:old": True, "email:both": True}, **rows), change("B", **rows))
     )
     await store.commit(commit(1, 2, change("A", refolded=True, index={"email:both": False, "email:new": False})))
     async with store.snapshot() as snapshot:
-        for found in (await snapshot.chunks(["dA"]), await snapshot.slices(["dA"]), await snapshot.sessions(["dA"])):
-            assert not found.get("dA")
+        for read in (snapshot.chunks, snapshot.slices, snapshot.sessions, snapshot.runs):
+            assert not (await read(["dA"])).get("dA")
         assert await snapshot.naming(["email:old", "email:both", "email:new"]) == {
             "email:old": [],
             "email:both": ["dA"],

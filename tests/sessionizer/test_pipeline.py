@@ -37,14 +37,12 @@ def kept(
     """Everything kept of a visitor, with slices and sessions named by their order instead of by number."""
     parts = sorted([*closed, *([record.slice] if record.slice else [])], key=lambda each: each.first)
     runs = sorted([*ended, *([record.session] if record.session else [])], key=lambda each: each.first)
-    order = {part.number: nth for nth, part in enumerate(parts)}
     open_ones = (
         record.slice is not None and parts[-1] is record.slice,
         record.session is not None and runs[-1] is record.session,
     )
     for run in runs:
-        run.slice = order[run.slice]
-        run.number = 0
+        run.number = run.began_in = 0
     for part in parts:
         part.number = 0
     refs = [*chunks, record.tail]
