@@ -49,8 +49,9 @@ const ask = (known) => {
   const stopgap = who.device;
   const answer = shared._extras.then((extras) => extras._ask?.(known)).catch(() => {});
   const mine = Promise.race([answer, pause(PATIENCE_MS)]).then((found) => {
-    // Unless somebody logged out meanwhile.
-    if (asking === mine) asking = undefined;
+    // Somebody logged out meanwhile: what is found may be who came after (the second file's copy already is).
+    if (asking !== mine) return;
+    asking = undefined;
     if (!found || !isFull()) return;
     renamed.push([stopgap, found.device]);
     if (who.device === stopgap) setWho({ ...found, ...who, device: found.device, sure: 1 });
