@@ -31,9 +31,11 @@ def sender_by_headers(request: RawRequest, sources: SourceIndex) -> Sender | Non
 
 def authenticate(request: RawRequest, body_key: object, sources: SourceIndex) -> Sender:
     """The sender of a request, by Basic, else the query, else its body. Raises Refused (401)."""
-    sender = sender_by_headers(request, sources)
-    if sender is not None:
-        return sender
+    return sender_by_headers(request, sources) or sender_by_body(request, body_key, sources)
+
+
+def sender_by_body(request: RawRequest, body_key: object, sources: SourceIndex) -> Sender:
+    """The sender that the body names, for a request whose headers name none. Raises Refused (401)."""
     if not isinstance(body_key, str) or not body_key:
         raise Refused(Reason.UNKNOWN_KEY, 401, "no key: send it as HTTP Basic user, or as writeKey in body or query")
     return _known(body_key, request, sources)

@@ -34,15 +34,8 @@ def sent_time(text: str) -> tuple[str, int]:
     return clock.to_text(ms), ms
 
 
-def text_of(ms: int) -> str:
-    """A time of arrival as text; its second is remembered, since many events share it."""
-    seconds, millis = divmod(ms, 1000)
-    return f"{_second(seconds)}{millis:03}Z"
-
-
-@lru_cache(maxsize=64)
-def _second(seconds: int) -> str:
-    return clock.to_text(seconds * 1000)[:20]
+text_of = lru_cache(maxsize=64)(clock.to_text)
+"""A time of arrival as text; remembered, since many requests share a millisecond when it matters."""
 
 
 def settle(

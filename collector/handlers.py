@@ -172,7 +172,7 @@ class EdgeHandlers:
         pieces, size = [], 0
         try:
             while not content.at_eof() and size <= max_bytes:
-                piece = await content.readany()
+                piece = content.read_nowait() if content.is_eof() else await content.readany()
                 pieces.append(piece)
                 size += len(piece)
                 body.grow(size)

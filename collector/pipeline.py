@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.authenticate import authenticate, sender_by_headers
+from collector.authenticate import authenticate, sender_by_body, sender_by_headers
 from collector.cookies import DeviceCookie, device_cookie, is_believable
 from collector.counters import EdgeCounters
 from collector.enrich import Lookups, enrich
@@ -106,10 +106,14 @@ def _decide(request: RawRequest, edge: Edge) -> _Decided:
     """tracker → [ parse → authenticate → validate → suppress → enrich → protect ]. Raises Refused."""
     adapter = ADAPTER_AT[request.path.rstrip("/")]
     parsed = adapter.parse(request, edge.settings)
-    sender = authenticate(request, parsed.key, edge.sources.current(request.received_at_ms))
-    refuse_strangers(request, sender.source)
-    if parsed.key is not None and sender_by_headers(request, edge.sources.current(request.received_at_ms)) is None:
+    sources = edge.sources.current(request.received_at_ms)
+    sender = sender_by_headers(request, sources)
+    if sender is None:
+        sender = sender_by_body(request, parsed.key, sources)
+        refuse_strangers(request, sender.source)
         _refuse_floods(sender, edge)
+    else:
+        refuse_strangers(request, sender.source)
     cookie = _cookie(request, sender, adapter, edge.settings)
     accepted, rejections = _validate_all(
         parsed.events, arrival(sender, cookie, request.received_at_ms, edge.settings, edge.new_id)

@@ -164,8 +164,10 @@ def _parse_batch(body: bytes, settings: EdgeSettings) -> Parsed:
     if judge.shared.size * len(batch.batch) > _MAX_SHARED_BYTES:
         raise Refused(Reason.BODY_TOO_LARGE, 413, "the batch's context, given to each of its events, is too much")
     every = zip(batch.batch, _every_fields(body, batch.batch, judge.shared), strict=True)
-    events = [judge.raw_event(index, raw, fields, batch.sent_at) for index, (raw, fields) in enumerate(every)]
-    return Parsed(events=tuple(events), key=batch.write_key)
+    return Parsed(
+        events=tuple([judge.raw_event(index, raw, fields, batch.sent_at) for index, (raw, fields) in enumerate(every)]),
+        key=batch.write_key,
+    )
 
 
 def _decode_repaired(body: bytes) -> _Batch:
