@@ -2,18 +2,13 @@
 
 import datetime as dt
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
 from collector.runtime import clock
 
-
-class When(NamedTuple):
-    """The time of an event: RFC 3339 UTC with milliseconds, and what was changed to get there."""
-
-    timestamp: str
-    warning: str | None = None
+When = tuple[str, str | None]
+"""The time of an event, RFC 3339 UTC with milliseconds, and a warning of what was changed to get there."""
 
 
 def canonical(text: str) -> str:
@@ -47,11 +42,11 @@ def settle(
     retries of an event keep its time. Raises ValueError when the corrected time falls outside years 1 to 9999.
     """
     if claimed is None:
-        return When(received_at)
+        return received_at, None
     warning = None
     if sent_at_ms is not None and abs(received_at_ms - sent_at_ms) >= min_skew_ms:
         claimed = clock.to_text(received_at_ms - (sent_at_ms - clock.from_text(claimed)))
         warning = "clock_skew_corrected"
     if claimed > latest:
-        return When(received_at, "timestamp_in_future")
-    return When(claimed, warning)
+        return received_at, "timestamp_in_future"
+    return claimed, warning

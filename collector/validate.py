@@ -7,7 +7,9 @@ learns of it.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from collector import identifiers
 from collector.clock_skew import canonical, sent_time, settle, text_of
@@ -21,7 +23,7 @@ from collector.settings import EdgeSettings
 from collector.sources import Sender, Source
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """What is true of every event of one request."""
 
     sender: Sender

@@ -1,7 +1,8 @@
 """The steps of enrichment: each answers with the fields of `Derived` it knows for one arriving event."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from collector.enrich import bots
 from collector.enrich.campaign import NO_TAGS, tags_of
@@ -17,7 +18,7 @@ Fields = Mapping[str, str | None]
 _NOTHING: Fields = {}
 
 
-class Arriving(NamedTuple):
+class Arriving(msgspec.Struct, frozen=True):
     """An event in the circumstances of its arrival."""
 
     event: Event
