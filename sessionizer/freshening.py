@@ -13,7 +13,18 @@ from sessionizer.erasures import Erasures
 from sessionizer.facts import FactRow
 from sessionizer.reading import StillFolding
 from sessionizer.refolding import refold_again
-from sessionizer.state import Refs, Root, Run, Session, Slice, Visitor, VisitorChange
+from sessionizer.state import (
+    LastSession,
+    Refs,
+    Root,
+    Run,
+    Session,
+    Slice,
+    Visitor,
+    VisitorChange,
+    decode_last_session,
+    encode,
+)
 from sessionizer.store import Crowd, ProfileStore, Snapshot
 
 REMEMBERED = 2000
@@ -74,6 +85,12 @@ class FreshSnapshot:
         folded, others = await self._fold(keys)
         return await self._under.runs(others) | {
             key: sorted(change.runs.values(), key=lambda run: run.slice.first) for key, change in folded.items()
+        }
+
+    async def last_sessions(self, keys: Collection[str]) -> dict[str, LastSession]:
+        folded, others = await self._fold(keys)
+        return await self._under.last_sessions(others) | {
+            key: decode_last_session(encode(change.record)) for key, change in folded.items()
         }
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:

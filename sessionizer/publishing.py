@@ -88,7 +88,7 @@ async def end_silent(snapshot: Snapshot, now_ms: int) -> Commit | None:
         return None
     commit = Commit(expected=snapshot.position, position=snapshot.position)
     commit.found_ms = now_ms
-    for key, record in (await snapshot.visitors(due)).items():
+    for key, record in (await snapshot.last_sessions(due)).items():
         session = record.session
         if session is None or record.device is None:
             commit.due[key] = None

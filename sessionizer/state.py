@@ -273,6 +273,20 @@ class Visitor(Packed):
     """The one that grows, of the last events of the open slice."""
 
 
+class LastSession(Packed):
+    """A visitor's record, read as far as it tells of its last session: its fields in their places."""
+
+    device: str | None
+    events: int = 0
+    spilled: int = 0
+    tail: msgspec.Raw = msgspec.Raw()
+    slices: int = 0
+    sessions: int = 0
+    slice: msgspec.Raw = msgspec.Raw()
+    session: Session | None = None
+    received: str = ""
+
+
 class Before(msgspec.Struct, frozen=True):
     """How a visitor stood before it was added to, in place: as much as tells whether anything published changed."""
 
@@ -333,6 +347,7 @@ encode = _encoder.encode
 decode_visitor = msgspec.msgpack.Decoder(Visitor).decode
 decode_slice = msgspec.msgpack.Decoder(Slice).decode
 decode_session = msgspec.msgpack.Decoder(Session).decode
+decode_last_session = msgspec.msgpack.Decoder(LastSession).decode
 decode_run = msgspec.msgpack.Decoder(Run).decode
 decode_refs = msgspec.msgpack.Decoder(Refs).decode
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from sessionizer.facts import Fact, FactRow
-from sessionizer.state import Refs, Root, Run, Session, Slice, Visitor, VisitorChange
+from sessionizer.state import LastSession, Refs, Root, Run, Session, Slice, Visitor, VisitorChange
 
 
 class Conflict(Exception):
@@ -101,6 +101,10 @@ class Readable(Protocol):
 
 class Snapshot(Readable, Protocol):
     """One consistent state of the store, with what deciding a batch needs beside."""
+
+    async def last_sessions(self, keys: Collection[str]) -> dict[str, LastSession]:
+        """Of each visitor's record what tells of its last session."""
+        ...
 
     async def slices_near(self, times: Mapping[str, Collection[int]]) -> dict[str, list[Slice]]:
         """Of each key's closed slices those that begin last before, at, or first after one of the times (ms)."""

@@ -9,6 +9,7 @@ from collector.runtime.doorbell import Signal
 from sessionizer.facts import FactRow, pack, unpack, without
 from sessionizer.state import (
     Carrying,
+    LastSession,
     Refs,
     Root,
     Run,
@@ -16,6 +17,7 @@ from sessionizer.state import (
     Slice,
     Visitor,
     VisitorChange,
+    decode_last_session,
     decode_refs,
     decode_run,
     decode_session,
@@ -178,6 +180,9 @@ class MemorySnapshot:
 
     async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
         return {key: decode_visitor(kept.record) for key, kept in self._kept(keys).items()}
+
+    async def last_sessions(self, keys: Collection[str]) -> dict[str, LastSession]:
+        return {key: decode_last_session(kept.record) for key, kept in self._kept(keys).items()}
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
         return {

@@ -12,12 +12,14 @@ import msgspec
 from collector.runtime.sqlite import Connection
 from sessionizer.facts import FactRow, unpack
 from sessionizer.state import (
+    LastSession,
     Refs,
     Root,
     Run,
     Session,
     Slice,
     Visitor,
+    decode_last_session,
     decode_refs,
     decode_run,
     decode_session,
@@ -61,13 +63,16 @@ class SqliteSnapshot:
         with wrapped_errors():
             return await self._connection.run(_select, sql, parameters)
 
-    async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
+    async def _records(self, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
         sql = """/* Snapshot.visitors */
             select key, record from visitors where key in (select value from json_each(?))"""
-        return {
-            key: decode_visitor(self._unpack(unseal(record, key)))
-            for key, record in await self._rows(sql, _array(keys))
-        }
+        return ((key, self._unpack(unseal(record, key))) for key, record in await self._rows(sql, _array(keys)))
+
+    async def visitors(self, keys: Collection[str]) -> dict[str, Visitor]:
+        return {key: decode_visitor(body) for key, body in await self._records(keys)}
+
+    async def last_sessions(self, keys: Collection[str]) -> dict[str, LastSession]:
+        return {key: decode_last_session(body) for key, body in await self._records(keys)}
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
         sql = """/* Snapshot.chunks */
@@ -195,11 +200,13 @@ class SqliteSnapshot:
 
     async def pending(self, keys: Collection[str]) -> dict[str, int]:
         sql = """/* Snapshot.pending */
-            select key, due from visitors where key in (select value from json_each(?)) and +due is not null"""
+            select key, due from visitors join pending using (visitor)
+            where key in (select value from json_each(?))"""
         return dict(await self._rows(sql, _array(keys)))
 
     async def due(self, now_ms: int, limit: int) -> list[str]:
-        sql = "/* Snapshot.due */ select key from visitors where due <= ? order by due, visitor limit ?"
+        sql = """/* Snapshot.due */
+            select key from pending join visitors using (visitor) where due <= ? order by due, visitor limit ?"""
         return [key for (key,) in await self._rows(sql, now_ms, limit)]
 
     async def sizes(self) -> dict[str, int]:

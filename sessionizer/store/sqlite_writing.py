@@ -100,8 +100,14 @@ def _publish(db: sqlite3.Connection, commit: Commit) -> None:
             (last - len(commit.facts) + 1, commit.found_ms, pack(commit.facts)),
         )
     db.executemany(
-        "/* ProfileStore.commit */ update visitors set due = ? where key = ?",
-        [(at, key) for key, at in commit.due.items()],
+        """/* ProfileStore.commit */ insert into pending (visitor, due) select visitor, ? from visitors where key = ?
+        on conflict (visitor) do update set due = excluded.due""",
+        [(at, key) for key, at in commit.due.items() if at is not None],
+    )
+    db.executemany(
+        """/* ProfileStore.commit */
+        delete from pending where visitor = (select visitor from visitors where key = ?)""",
+        [(key,) for key, at in commit.due.items() if at is None],
     )
 
 
@@ -121,7 +127,7 @@ def _erase(db: sqlite3.Connection, erasing: Erasing, position: int) -> None:
             "/* ProfileStore.commit */ delete from visitors where key = ? returning visitor", (key,)
         ).fetchone()
         if row is not None:
-            for table in (*ROWS, "waiting"):
+            for table in (*ROWS, "waiting", "pending"):
                 db.execute(f"/* ProfileStore.commit */ delete from {table} where visitor = ?", row)  # noqa: S608
     for table, column, values in (
         ("profile_ids", "profile_id", erasing.profile_ids),

@@ -145,6 +145,14 @@ async def test_a_dropped_slice_is_gone_with_what_it_carried(store: ProfileStore)
         assert await snapshot.crowds(["email:a"], 9, 9) == {"email:a": Crowd(users=0, devices=0)}
 
 
+async def test_of_a_record_the_last_session_can_be_read_alone(store: ProfileStore) -> None:
+    record = Visitor(device="A", events=3, tail=refs(1, 2), slice=part(0, 10), session=run(4, 10), received=AT_7)
+    await store.commit(commit(0, 1, VisitorChange(key="dA", record=record)))
+    async with store.snapshot() as snapshot:
+        found = (await snapshot.last_sessions(["dA", "dB"]))["dA"]
+    assert (found.device, found.session, found.received) == ("A", run(4, 10), AT_7)
+
+
 async def test_runs_are_kept_in_order_until_they_are_dropped(store: ProfileStore) -> None:
     await store.commit(commit(0, 1, change("A", runs={0: sum_of(0, 50), 1: sum_of(1, 10)})))
     await store.commit(commit(1, 2, change("A", runs={1: sum_of(1, 20), 2: sum_of(2, 30)}, dropped_runs=[0, 7])))
