@@ -61,7 +61,7 @@ def stored(sent: Sent, nth: int) -> Event:
         text = clock.to_text(sent.received_at_ms)
         return Event(**sent.message, timestamp=text, received_at=text, source=SHOP.name, trust=Trust.SERVER)
     at = arrival(Sender(SHOP, sent.server), NO_COOKIE, sent.received_at_ms, EdgeSettings(), lambda: f"drawn{nth}")
-    made = validate(RawEvent(index=0, fields=sent.message, size=1), at)
+    made = validate(RawEvent(index=0, fields=sent.message), at)
     if not isinstance(made, Event):
         raise ValueError(f"the edge refuses {sent.message}: {made}")
     fields = {name: getattr(made, name) for name in made.__struct_fields__}
