@@ -20,6 +20,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from types import CodeType, FunctionType, ModuleType
@@ -42,21 +43,45 @@ from tests.folding import as_bytes, everything, few_are_many
 from tests.histories import crowd, histories, visits_of
 from tests.oracle import MOST, Most
 from tests.sessionizer.test_late_events import STORIES
+from tests.sessionizer.test_mending import always, long_stay
 from tests.sessionizer.test_pipeline import kept_in
 from tests.worked_cases import all_cases, events_of
 
-MODULES = ("evidence", "guards", "slices", "late", "sessions", "owners")
+MODULES = (
+    "evidence",
+    "guards",
+    "slices",
+    "late",
+    "sessions",
+    "owners",
+    "stretches",
+    "pieces",
+    "recutting",
+    "runs",
+    "mending",
+)
 TOO_LONG_S = 20
 FEW = (Most(1, 1, 1), Most(0, 2, 1), Most(2, 0, 2))
+FEW_EVENTS = (2, 3, 5)
 
 
 class Trial(NamedTuple):
-    """A history, the sizes of its batches and rule 17's thresholds, with what the sound mind makes of it."""
+    """A history, and how it is folded."""
 
     history: Sequence[Event]
     sizes: Sequence[int]
-    most: Most
-    seen: bytes
+    """Of its batches."""
+    most: Most = MOST
+    """Rule 17's thresholds."""
+    of_a_run: int | None = None
+    """Mend visitors however few events they have, with runs of so many."""
+
+
+class Seen(NamedTuple):
+    """What the sound mind makes of it."""
+
+    trial: Trial
+    answers: bytes
 
 
 class Mutant(NamedTuple):
@@ -94,14 +119,17 @@ def _named(event: Event) -> Iterator[Who]:
         yield Who("anonymous_id", event.anonymous_id)
 
 
-def observe(history: Sequence[Event], sizes: Sequence[int], most: Most) -> bytes:
-    """All that can be seen of a history that came in batches of these sizes, and what is kept of its visitors."""
-    with few_are_many(most):
-        return asyncio.run(_observe(history, sizes))
+def observe(trial: Trial) -> bytes:
+    """All that can be seen of a history, and what is kept of its visitors."""
+    with few_are_many(trial.most), nullcontext() if trial.of_a_run is None else always(trial.of_a_run):
+        return asyncio.run(_observe(trial.history, trial.sizes))
 
 
-def trials(histories_: int, seed: str) -> list[Trial]:
-    """Worked cases, random histories and visits, as the sound mind sees them; a third of them on low thresholds."""
+def trials(histories_: int, seed: str) -> list[Seen]:
+    """Worked cases, random histories, visits and long stays, as the sound mind sees them.
+
+    A third of them are on low thresholds, and half mended whatever they are.
+    """
     chance = Random(seed)
     found: list[tuple[Sequence[Event], Sequence[int]]] = []
     for case in all_cases():
@@ -117,11 +145,19 @@ def trials(histories_: int, seed: str) -> list[Trial]:
         found.append((visits_of(chance, 400), [chance.choice((1, 5, 60)) for _ in range(20)]))
     for seed_ in range(4):
         found.append((crowd(Random(seed_), 20 + seed_ % 2, 3), [30, 1, 1, 1, 1, 5]))
-    thresholds = [MOST if nth % 3 else chance.choice(FEW) for nth in range(len(found))]
-    return [
-        Trial(history, sizes, most, observe(history, sizes, most))
-        for (history, sizes), most in zip(found, thresholds, strict=True)
+    for _ in range(2 * histories_):
+        stay, later = long_stay(chance)
+        found.append(([*stay, *later], [len(stay), *(chance.randint(1, 2) for _ in later)]))
+    made = [
+        Trial(
+            history,
+            sizes,
+            MOST if nth % 3 else chance.choice(FEW),
+            None if nth % 2 else chance.choice(FEW_EVENTS),
+        )
+        for nth, (history, sizes) in enumerate(found)
     ]
+    return [Seen(trial, observe(trial)) for trial in made]
 
 
 def _random_histories(count: int) -> list[list[Event]]:
@@ -262,7 +298,7 @@ def _forget(module: ModuleType) -> None:
 # Trying them -------------------------------------------------------------------------------------------------------
 
 
-def survives(mutant: Mutant, tried: Sequence[Trial]) -> bool:
+def survives(mutant: Mutant, tried: Sequence[Seen]) -> bool:
     """Whether nobody notices, in a fork of this process."""
     child = os.fork()
     if child == 0:
@@ -272,7 +308,7 @@ def survives(mutant: Mutant, tried: Sequence[Trial]) -> bool:
         _function(module, mutant.function).__code__ = mutant.code
         _forget(module)
         try:
-            same = all(observe(history, sizes, most) == seen for history, sizes, most, seen in tried)
+            same = all(observe(trial) == answers for trial, answers in tried)
         except BaseException:
             same = False
         os._exit(0 if same else 1)
