@@ -169,20 +169,20 @@ class EdgeHandlers:
     async def _read(self, request: web.BaseRequest, body: Body, max_bytes: int) -> bytes:
         """The body as sent, at most `max_bytes` of it. Raises Refused (400 broken, 408 late, 413 large), NoRoom."""
         content = request.content
-        pieces, size = [], 0
+        read = bytearray()
         try:
-            while not content.at_eof() and size <= max_bytes:
-                piece = content.read_nowait() if content.is_eof() else await content.readany()
-                pieces.append(piece)
-                size += len(piece)
-                body.grow(size)
+            if content.is_eof():  # it came with the headers, as most do
+                whole = content.read_nowait()
+                body.grow(len(whole))
+                return _at_most(max_bytes, whole)
+            while not content.at_eof() and len(read) <= max_bytes:
+                read += await content.readany()
+                body.grow(len(read))
         except RequestLate as error:
             raise Refused(Reason.TIMED_OUT, 408, "the request did not arrive in time") from error
         except web.RequestPayloadError as error:
             raise Refused(Reason.UNREADABLE, 400, "the body's transfer coding is broken") from error
-        if size > max_bytes:
-            raise body_too_large(max_bytes)
-        return b"".join(pieces)
+        return _at_most(max_bytes, bytes(read))
 
     def _require_api_key(self, raw: RawRequest) -> None:
         scheme, _, rest = raw.headers.get("authorization", "").partition(" ")
@@ -225,6 +225,12 @@ def _described(answer: Answer, headers: dict[str, str]) -> dict[str, str]:
     if answer.content_type == "image/gif":
         headers[hdrs.CACHE_CONTROL] = "no-store"
     return headers
+
+
+def _at_most(max_bytes: int, body: bytes) -> bytes:
+    if len(body) > max_bytes:
+        raise body_too_large(max_bytes)
+    return body
 
 
 def _clean(text: str) -> str:

@@ -12,8 +12,10 @@ _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each
 
 
 def answer(request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
-    """The answer to a request. `headers` are complete but for what every answer says; no value comes from outside
-    but those that aiohttp's parser let through."""
+    """The answer to a request, with a body and what every answer says beside `headers`.
+
+    They are not looked at again: none may hold a line break. What is echoed of a request has passed aiohttp's parser.
+    """
     if request.version != HttpVersion11 or not request.keep_alive:
         return web.Response(status=status, body=body, headers=headers)
     return _Ready(status, body, headers)
