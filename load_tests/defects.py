@@ -224,8 +224,8 @@ DEFECTS = (
         "sessionizer/worker.py",
         (
             (
-                "            await self._one_by_one(after, records[0].position, error)\n        return len(records)",
-                "            raise StoreUnavailable('poison') from error\n        return len(records)",
+                "            await self._one_by_one(after, records[0].position, error, len(records))\n",
+                "            raise StoreUnavailable('poison') from error\n",
             ),
         ),
         f"{WORKER}::test_an_event_that_cannot_be_folded_is_set_aside_with_its_reason_and_stops_nothing",

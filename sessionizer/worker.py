@@ -22,7 +22,10 @@ from sessionizer.unfolding import Unfolding
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
-"""Events a commit; more gain nothing, and a crash repeats at most this many."""
+"""Events a commit."""
+MOST = 8000
+"""Events a commit while so many wait: a visitor who comes twice among them is read and written once, and a page of the
+store with several of them is written once. A crash repeats at most this many."""
 LOOK_AGAIN_S = 1.0
 TRACE_RETRY_S = 0.2
 """How long to wait for readers of an older state, who keep erased rows in the WAL."""
@@ -36,19 +39,24 @@ class Worker:
         log: EventLog,
         store: ProfileStore,
         *,
-        batch: int = BATCH,
+        batch: int | None = None,
         hasher: Hasher = UNKEYED,
         now_ms: Callable[[], int] = clock.now_ms,
         quietly_to: int | None = None,
     ) -> None:
-        """`quietly_to`: fold only up to this log position, and publish nothing, for it has been published."""
+        """`batch`: events a commit, always so many; else more while more wait.
+
+        `quietly_to`: fold only up to this log position, and publish nothing, for it has been published.
+        """
         self._now_ms = now_ms
         self._quietly_to = quietly_to
         self._looked_ms = 0
         """When sessions were last looked through for silence."""
         self._log = log
         self._store = store
-        self._batch = batch
+        self._batch, self._most = (BATCH, MOST) if batch is None else (batch, batch)
+        self._limit = self._batch
+        """How many events to read next: more after a full batch."""
         self._erasures = Erasures(log, hasher)
         self._traceless = False
         """Nothing erased is left in the store's files, as far as we know."""
@@ -79,12 +87,12 @@ class Worker:
         after = await self._store.position()
         try:
             records = await self._log.read(
-                0, after, 1 if self._careful else self._batch, wait_s if self._traceless else 0.0
+                0, after, 1 if self._careful else self._limit, wait_s if self._traceless else 0.0
             )
         except CorruptRecord as error:
             if self._quietly_to is not None and error.position > self._quietly_to:
                 return 0
-            await self._one_by_one(after, error.position, error)
+            await self._one_by_one(after, error.position, error, self._limit)
             return 1
         if self._quietly_to is not None:
             records = [each for each in records if each.position <= self._quietly_to]
@@ -92,6 +100,8 @@ class Worker:
             await self._fold_waiting(after if self._quietly_to is None else None)
             await self._pass_erased(after)
             return await self._leave_no_trace(wait_s)
+        if not self._careful:
+            self._limit = min(2 * self._limit, self._most) if len(records) == self._limit else self._batch
         records = _up_to_erasure(records)
         await self._erasures.up_to(after)  # damage here is no event's fault, and ends the mind
         try:
@@ -103,7 +113,7 @@ class Worker:
         except (StoreUnavailable, LogUnavailable, WrongKey):
             raise
         except Exception as error:  # noqa: BLE001 - one event must not stop all others; it is set aside with its reason
-            await self._one_by_one(after, records[0].position, error)
+            await self._one_by_one(after, records[0].position, error, len(records))
         return len(records)
 
     async def _fold(self, after: int, records: list[Stored]) -> None:
@@ -180,14 +190,14 @@ class Worker:
                 await asyncio.sleep(min(wait_s, TRACE_RETRY_S))
         return 0
 
-    async def _one_by_one(self, after: int, first: int, error: Exception) -> None:
-        """After a batch that failed, fold its events one by one; set aside the one that fails alone, and go on.
+    async def _one_by_one(self, after: int, first: int, error: Exception, count: int) -> None:
+        """After a batch of so many that failed, fold each alone; set aside the one that fails alone, and go on.
 
         A replay with a mended release folds what was set aside.
         """
         if not self._careful:
             logger.error("a batch failed; folding its events one by one", exc_info=error, extra={"position": after})
-            self._careful = self._batch
+            self._careful = count
             return
         logger.error("an event could not be folded and is set aside", exc_info=error, extra={"position": first})
         commit = Commit(expected=after, position=first)

@@ -17,6 +17,7 @@ from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from collector.log.sqlite import SqliteLog
 from collector.runtime import clock
+from sessionizer import worker as worker_module
 from sessionizer.people import FoldedPeople
 from sessionizer.reading import Who
 from sessionizer.store import Commit, StoreUnavailable
@@ -61,6 +62,17 @@ async def test_catching_up_folds_everything_and_says_how_many() -> None:
     assert await store.position() == 25
     assert await views(store, log) == 25
     assert await Worker(log, store).catch_up() == 0
+
+
+async def test_while_many_wait_more_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "BATCH", 4)
+    monkeypatch.setattr(worker_module, "MOST", 10)
+    log, store = MemoryLog(), MemoryStore()
+    await log.append([record(event(nth)) for nth in range(31)])
+    worker = Worker(log, store)
+    assert [await worker.step(0.0) for _ in range(5)] == [4, 8, 10, 9, 0]
+    await log.append([record(event(nth)) for nth in range(31, 37)])
+    assert [await worker.step(0.0) for _ in range(3)] == [4, 2, 0]
 
 
 async def test_a_copy_that_comes_a_year_later_changes_nothing_and_stops_nothing() -> None:
