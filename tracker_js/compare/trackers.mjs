@@ -1,7 +1,7 @@
 /**
  * The trackers compared: which file of which npm package a page loads, and how its documentation puts it on a page.
  *
- * `scripts` are the package's files a page may ask for, as `[folder, start]`. `head(at)` gives the HTML, `at` is where script
+ * `folder` holds the files a page may ask for, `start` is the first. `head(at)` gives the HTML, `at` is where script
  * and collector are. `track` and the `api` are read in the page. `answers` are what the vendor's own servers say at
  * the start: everything that can be off is off.
  */

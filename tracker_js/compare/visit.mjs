@@ -15,7 +15,7 @@ const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 /** The smaller of what was published and what esbuild makes of it: nobody is measured by comments or long names. */
 async function minified(file) {
   const published = await readFile(file, "utf8");
-  const { code } = await transform(published, { minify: true, legalComments: "none", format: undefined });
+  const { code } = await transform(published, { minify: true, legalComments: "none" });
   return gzipped(code) < gzipped(published) ? code : published;
 }
 
