@@ -1,4 +1,5 @@
 import { pause } from "./pause.js";
+import { isFull } from "./state.js";
 
 // Private windows and some embedded browsers never answer `open` (https://bugs.webkit.org/show_bug.cgi?id=226547).
 const PATIENCE_MS = 2e3;
@@ -25,7 +26,7 @@ const open = async () => {
  * later, a relaxed IndexedDB write within a moment.)
  */
 export const transact = async (mode, work) => {
-  const database = await (opened = opened || open());
+  const database = await (isFull() && (opened = opened || open()));
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode, { durability: "strict" });
     const request = work(transaction.objectStore(STORE));

@@ -37,15 +37,10 @@ export const send = async (records, keepalive) => {
   const [status, answer, asked] = await post("v1/batch", body, keepalive);
   ids.forEach((id) => flying.delete(id));
   const delivered = answer?.success;
-  if (delivered) {
-    const refused = answer.rejected || [];
-    await removeAll(ids);
-    if (refused.length) emit("rejected", refused);
-    emit("delivered", ids.filter((id, i) => !refused.some(({ index }) => index === i)));
-  }
-  // It knows what to do about a failure, and may not be there yet.
+  if (delivered) await removeAll(ids);
+  // It tells of a success and knows what to do about a failure, and may not be there yet.
   await shared._extras;
-  emit("_sent", [records, delivered, status, asked, body]);
+  emit("_sent", [records, delivered, status, asked, body, answer]);
   return delivered;
 };
 

@@ -6,7 +6,7 @@ import { certain, load, setWho, who } from "./identity.js";
 import { changed, flushPage, returnToPage, startPages } from "./pages.js";
 import { isFull, isMode, mode, setMode, setOptions, shared } from "./state.js";
 import { read, write } from "./storage.js";
-import { removeAll, saveLocally, unsaved } from "./store.js";
+import { removeAll, rows, saveLocally, unsaved } from "./store.js";
 import { leaveTab, returnToTab } from "./tab.js";
 import { record, run, submitHeld } from "./tracker.js";
 import { post } from "./transport.js";
@@ -28,7 +28,7 @@ export const start = (options, pending, second) => {
     .then(second)
     .then(({ default: add }) =>
       // In the order of extras/index.js.
-      add(shared, options, isFull, on, emit, guard, record, hear, changed, () => who, setWho, post, transact, read, write, unsaved, fresh, flying, send, certain, removeAll, takeBatch),
+      add(shared, options, isFull, on, emit, guard, record, hear, changed, () => who, setWho, post, transact, read, write, unsaved, fresh, flying, send, certain, removeAll, takeBatch, rows),
     )
     .catch(() => (heard = () => {}));
 

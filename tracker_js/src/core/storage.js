@@ -8,16 +8,17 @@ export const SESSION = "session";
  * throws where a visitor blocks cookies (https://html.spec.whatwg.org/multipage/webstorage.html#dom-localstorage).
  * Without full consent nothing is read or written. What cannot be read is undefined.
  */
-const attempt = (work) => {
+const attempt = (area, work) => {
   try {
-    return isFull() ? work() : undefined;
+    if (isFull()) return work(self[area + "Storage"]);
   } catch {
-    return undefined; // blocked, full, or not ours: the caller has another place, and the page must not notice
+    // blocked, full, or not ours: the caller has another place, and the page must not notice
   }
+  return undefined;
 };
 
-export const read = (area, key) => attempt(() => JSON.parse(self[area + "Storage"][key]));
+export const read = (area, key) => attempt(area, (storage) => JSON.parse(storage[key]));
 /** Nothing for a value removes the key. */
-export const write = (area, key, value) => attempt(() => (value ? (self[area + "Storage"][key] = JSON.stringify(value)) : delete self[area + "Storage"][key]));
+export const write = (area, key, value) => attempt(area, (storage) => (value ? (storage[key] = JSON.stringify(value)) : delete storage[key]));
 /** Forgets every key of ours. */
-export const wipe = () => attempt(() => Object.keys(localStorage).forEach((key) => key.startsWith("ariane_") && delete localStorage[key]));
+export const wipe = () => attempt(LOCAL, (storage) => Object.keys(storage).forEach((key) => key.startsWith("ariane_") && delete storage[key]));

@@ -1,3 +1,6 @@
+import { onClick } from "./clicks.js";
+import { guard, on, track } from "./inside.js";
+
 // A mutation is looked into once things are quiet, or after this at the latest.
 const LOOK_MS = 200;
 const NUMBERS = ["price", "quantity", "total", "revenue", "value", "subtotal", "tax", "shipping", "discount", "position", "step"];
@@ -8,19 +11,19 @@ const NUMBERS = ["price", "quantity", "total", "revenue", "value", "subtotal", "
  * `data-ariane-event` names what a click, or a form's submit, means; `data-ariane-view` what showing the element means,
  * once a page view. Every other `data-ariane-…` of the element and what surrounds it is a property.
  */
-export function attributes({ _on, _record, _guard, _hear }) {
+export function attributes() {
   let shown = new Set();
   let timer;
 
-  _hear(({ type, target }) => {
+  onClick(({ type, target }) => {
     const element = target.closest && target.closest("[data-ariane-event]");
     // A click in a form is no submit, and a submit is of the form itself.
     if (element && (element.tagName === "FORM") === (type === "submit")) {
-      _record("track", { event: element.dataset.arianeEvent, properties: readProperties(element) });
+      track(element.dataset.arianeEvent, readProperties(element));
     }
   });
 
-  const look = _guard(() => {
+  const look = guard(() => {
     timer = 0;
     for (const element of document.querySelectorAll("[data-ariane-view]")) {
       const properties = readProperties(element);
@@ -28,11 +31,11 @@ export function attributes({ _on, _record, _guard, _hear }) {
       const key = event + JSON.stringify(properties);
       if (shown.has(key)) continue;
       shown.add(key);
-      _record("track", { event, properties });
+      track(event, properties);
     }
   });
 
-  _on("_view", () => {
+  on("_view", () => {
     shown = new Set();
     look();
   });

@@ -1,22 +1,23 @@
+import { onClick } from "./clicks.js";
+import { listed, on, track } from "./inside.js";
+
 const DOWNLOAD = /\.(pdf|zip|gz|docx?|xlsx?|pptx?|csv|mp[34]|exe|dmg)$/i;
 const LOOK_MS = 500;
 
 /** What visitors do beside commerce, for the words in `data-track`: `outbound`, `downloads`, `forms`, `scroll`. */
-export const behaviour = ({ _on, _record, _listed, _hear }) => {
-  const track = (event, properties) => _record("track", { event, properties });
-
-  _hear(({ type, target }) => {
+export const behaviour = () => {
+  onClick(({ type, target }) => {
     const link = target.closest && target.closest("a[href]");
     if (type === "submit") {
-      if (_listed("track", "forms")) track("Form Submitted", { form_id: target.id, action: target.action });
+      if (listed("track", "forms")) track("Form Submitted", { form_id: target.id, action: target.action });
     } else if (link && /^http/.test(link.protocol)) {
       if (link.hasAttribute("download") || DOWNLOAD.test(link.pathname)) {
-        if (_listed("track", "downloads")) track("File Downloaded", { url: link.href });
-      } else if (link.host !== location.host && _listed("track", "outbound")) track("Outbound Link Clicked", { url: link.href });
+        if (listed("track", "downloads")) track("File Downloaded", { url: link.href });
+      } else if (link.host !== location.host && listed("track", "outbound")) track("Outbound Link Clicked", { url: link.href });
     }
   });
 
-  if (!_listed("track", "scroll")) return;
+  if (!listed("track", "scroll")) return;
   let deepest = 0;
   let timer;
   const look = () => {
@@ -27,5 +28,5 @@ export const behaviour = ({ _on, _record, _listed, _hear }) => {
   };
   // At most one look at the layout every half second.
   addEventListener("scroll", () => (timer = timer || setTimeout(look, LOOK_MS)), { passive: true, capture: true });
-  _on("_view", () => (deepest = 0));
+  on("_view", () => (deepest = 0));
 };

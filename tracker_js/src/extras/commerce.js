@@ -1,3 +1,5 @@
+import { guard, listed, track } from "./inside.js";
+
 const NAMES = {
   // GA4's, https://developers.google.com/analytics/devguides/collection/ga4/ecommerce
   view_item: "Product Viewed",
@@ -34,11 +36,11 @@ export const readCommerce = (entry) => {
 };
 
 /** With `data-data-layer="true"`: everything that is and will be pushed to `dataLayer`, as commerce. */
-export const dataLayer = ({ _record, _guard, _listed }) => {
-  if (!_listed("dataLayer", "true")) return;
+export const dataLayer = () => {
+  if (!listed("dataLayer", "true")) return;
   const layer = (self.dataLayer = self.dataLayer || []);
-  const read = _guard((entry) => {
-    for (const [event, properties] of readCommerce(entry)) _record("track", { event, properties });
+  const read = guard((entry) => {
+    for (const [event, properties] of readCommerce(entry)) track(event, properties);
   });
   const { push } = layer;
   layer.push = (...entries) => {

@@ -1,3 +1,5 @@
+import { on, track } from "./inside.js";
+
 const IDLE_MS = 30000;
 // A page that is left is hidden first, a moment before: one report, not two. What is less is kept for the next.
 const LEAST_MS = 100;
@@ -9,21 +11,21 @@ const SIGNS = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart", 
  * Only one window has the focus, so two tabs never count the same second. Reported as `Page Left` with `engaged_ms`,
  * the milliseconds since the last report, whenever the page is hidden, left, or turned to another route.
  */
-export function engagement({ _on, _record }) {
+export function engagement() {
   const stopwatch = createStopwatch(() => performance.now());
 
   const look = () => (document.visibilityState === "visible" && document.hasFocus() ? stopwatch._sign() : stopwatch._stop());
   const report = () => {
     const engagedMs = stopwatch._take(LEAST_MS);
-    if (engagedMs) _record("track", { event: "Page Left", properties: { engaged_ms: engagedMs } });
+    if (engagedMs) track("Page Left", { engaged_ms: engagedMs });
   };
 
   for (const name of SIGNS) addEventListener(name, look, { passive: true, capture: true });
   // The focus that moves into a frame of ours leaves the window and not the document: look after it has moved.
   addEventListener("blur", () => setTimeout(look));
   document.addEventListener("visibilitychange", look);
-  _on("_turn", report);
-  _on("_leave", report);
+  on("_turn", report);
+  on("_leave", report);
   look();
 }
 

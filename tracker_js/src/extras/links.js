@@ -1,3 +1,5 @@
+import { guard, isFull, listed, options, post, who } from "./inside.js";
+
 const PARAMETER = "ariane_link";
 // The collector forgets a token after a minute.
 const FRESH_MS = 30000;
@@ -7,22 +9,22 @@ const FRESH_MS = 30000;
  * this device. It is random, works once, for a minute, for the same browser at the same address. The page it leads to
  * trades it for the device when it came from a listed domain and knows of none itself (asking.js).
  */
-export const links = ({ _post, _guard, _listed, _options, _who, _isFull }) => {
+export const links = () => {
   let token;
   let askedAt = 0;
 
   const linked = (target) => {
     const link = target.closest && target.closest("a[href]");
-    return link && link.hostname !== location.hostname && _listed("link", link.hostname) && _isFull() ? link : undefined;
+    return link && link.hostname !== location.hostname && listed("link", link.hostname) && isFull() ? link : undefined;
   };
-  const prepare = _guard(async ({ target }) => {
+  const prepare = guard(async ({ target }) => {
     if (!linked(target) || Date.now() - askedAt < FRESH_MS) return;
     askedAt = Date.now();
     token = undefined;
-    const [, answer] = await _post("v1/link", JSON.stringify({ writeKey: _options.writeKey, anonymousId: _who().device }));
+    const [, answer] = await post("v1/link", JSON.stringify({ writeKey: options.writeKey, anonymousId: who().device }));
     token = answer && answer.token;
   });
-  const decorate = _guard(({ target }) => {
+  const decorate = guard(({ target }) => {
     const link = linked(target);
     if (!link || !token) return;
     const url = new URL(link.href);
@@ -35,11 +37,11 @@ export const links = ({ _post, _guard, _listed, _options, _who, _isFull }) => {
 };
 
 /** The token this page was reached with, taken out of its address; undefined without one, or when it is not to be believed. */
-export const takeToken = ({ _listed }) => {
+export const takeToken = () => {
   const url = new URL(location.href);
   const token = url.searchParams.get(PARAMETER);
   if (!token) return undefined;
   url.searchParams.delete(PARAMETER);
   history.replaceState(history.state, "", url.href);
-  return document.referrer && _listed("link", new URL(document.referrer).hostname) ? token : undefined;
+  return document.referrer && listed("link", new URL(document.referrer).hostname) ? token : undefined;
 };

@@ -1,5 +1,6 @@
 import { backoff } from "./backoff.js";
 import { excess } from "./bounds.js";
+import { certain, emit, flying, fresh, guard, isFull, on, options, read, removeAll, send, shared, takeBatch, write } from "./inside.js";
 import { rescue } from "./rescue.js";
 import { waiting } from "./waiting.js";
 
@@ -18,9 +19,7 @@ const REFUSALS = [400, 413, 415, 422];
  * row, when the next may be tried, and whether there was no answer at all: a collector that asked for a minute gets it
  * from all tabs and later pages.
  */
-export const retry = (inside) => {
-  const { _shared, _options, _isFull, _on, _emit, _guard, _read, _write, _fresh, _flying, _send, _certain, _removeAll, _takeBatch } = inside;
-  const readAll = waiting(inside);
+export const retry = () => {
   // What this page sent in vain: a leaving page tries it once more.
   const failed = new Map();
   let most = MOST_AT_ONCE;
@@ -29,14 +28,14 @@ export const retry = (inside) => {
   let draining;
   let giveUpTurn = () => {};
 
-  const readRetry = () => _read("local", KEY) || _shared._retry || { at: 0, n: 0 };
+  const readRetry = () => read("local", KEY) || shared._retry || { at: 0, n: 0 };
   const setRetry = (next) => {
-    _shared._retry = next;
-    _write("local", KEY, next);
+    shared._retry = next;
+    write("local", KEY, next);
   };
   const letGo = (ids) => {
-    ids.forEach((id) => failed.delete(id) || _fresh.delete(id));
-    return _removeAll(ids);
+    ids.forEach((id) => failed.delete(id) || fresh.delete(id));
+    return removeAll(ids);
   };
 
   /** Looks for what waits, after `waitMs` and as soon as it may be sent. */
@@ -53,21 +52,28 @@ export const retry = (inside) => {
     if (poisoned && ids.length === 1) {
       most = MOST_AT_ONCE;
       letGo(ids);
-      _emit("rejected", [{ index: 0, message_id: ids[0], reason: "http_" + status }]);
+      emit("rejected", [{ index: 0, message_id: ids[0], reason: "http_" + status }]);
       return;
     }
     records.forEach((record) => failed.set(record.id, record));
     // One of these is poison. Halve until it stands alone, then let go of it.
     if (poisoned) most = Math.ceil(ids.length / 2);
     // A wrong key, or an origin that is not listed: somebody must mend that, and the events wait for it.
-    else if (status > 400 && status < 500 && status !== 429) _emit("error", new Error("ariane: the collector answered " + status));
-    else if (leaving && !status && _isFull()) rescue(_options, records, body);
+    else if (status > 400 && status < 500 && status !== 429) emit("error", new Error("ariane: the collector answered " + status));
+    else if (leaving && !status && isFull()) rescue(options, records, body);
   };
 
-  _on("_sent", ([records, delivered, status, asked, body]) => {
+  /** What the collector refused of what it took, and what it has. */
+  const tell = (records, { rejected = [] }) => {
+    if (rejected.length) emit("rejected", rejected);
+    emit("delivered", records.map(({ id }) => id).filter((id, i) => !rejected.some(({ index }) => index === i)));
+  };
+
+  on("_sent", ([records, delivered, status, asked, body, answer]) => {
     if (delivered) {
       records.forEach(({ id }) => failed.delete(id));
       setRetry();
+      tell(records, answer);
     } else {
       fail(records, status, asked, body);
       wake();
@@ -78,17 +84,17 @@ export const retry = (inside) => {
   const step = async () => {
     const now = Date.now();
     if (readRetry().at > now) return false;
-    const found = await readAll();
+    const found = await waiting();
     // Another tab may have delivered ours meanwhile.
     if (!found._partial) failed.forEach((record, id) => found.has(id) || failed.delete(id));
-    const all = [...found.values()].filter(({ id, key }) => key === _options.writeKey && !_flying.has(id));
+    const all = [...found.values()].filter(({ id, key }) => key === options.writeKey && !flying.has(id));
     const ids = excess(all, now);
     if (ids.length) {
       await letGo(ids);
-      _emit("dropped", { ids, reason: "queue_full" });
+      emit("dropped", { ids, reason: "queue_full" });
     }
-    const ready = all.filter(({ id, tab, at }) => !ids.includes(id) && (failed.has(id) || _fresh.has(id) || tab === _shared._tab || now - at > OTHERS_MS));
-    if (ready.length) return (await _send(_takeBatch(ready, most))) || !readRetry().n;
+    const ready = all.filter(({ id, tab, at }) => !ids.includes(id) && (failed.has(id) || fresh.has(id) || tab === shared._tab || now - at > OTHERS_MS));
+    if (ready.length) return (await send(takeBatch(ready, most))) || !readRetry().n;
     if (all.length > ids.length) wake(OTHERS_MS);
     return false;
   };
@@ -102,7 +108,7 @@ export const retry = (inside) => {
    */
   const takeTurn = async () => {
     // Without full consent the queue is this page's own memory, and a turn could leave a trace on the device.
-    if (!_isFull()) return step();
+    if (!isFull()) return step();
     try {
       return await navigator.locks.request("ariane", () => Promise.race([step(), new Promise((resolve) => (giveUpTurn = resolve))]));
     } catch {
@@ -110,11 +116,11 @@ export const retry = (inside) => {
     }
   };
 
-  const drain = _guard(async () => {
+  const drain = guard(async () => {
     if (draining) return wake();
     draining = true;
     try {
-      await _certain();
+      await certain();
       while (await takeTurn());
     } finally {
       draining = false;
@@ -122,12 +128,12 @@ export const retry = (inside) => {
     }
   });
 
-  _on("_leave", (ending) => {
+  on("_leave", (ending) => {
     leaving = true;
     if (ending) giveUpTurn();
     if (readRetry().offline) setRetry();
-    const records = [...failed.values()].filter(({ id }) => !_flying.has(id));
-    if (records.length && !(readRetry().at > Date.now())) _send(_takeBatch(records, most), true);
+    const records = [...failed.values()].filter(({ id }) => !flying.has(id));
+    if (records.length && !(readRetry().at > Date.now())) send(takeBatch(records, most), true);
   });
   const back = () => {
     leaving = document.hidden;

@@ -1,18 +1,26 @@
+import { isFull, read, rows, transact, unsaved } from "./inside.js";
+
 const PREFIX = "ariane_q:";
 
 /** Everything that waits, of all tabs and earlier visits, by id (core/store.js); `_partial` when some may be missing. */
-export const waiting =
-  ({ _unsaved, _isFull, _read, _transact }) =>
-  async () => {
-    const found = new Map(_unsaved);
-    const add = (record) => record && found.set(record.id, record);
-    if (_isFull()) {
-      try {
-        for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) add(_read("local", key));
-      } catch {
-        // forbidden, so nothing is there
-      }
-      (await _transact("readonly", (queue) => queue.getAll()).catch(() => (found._partial = []))).forEach(add);
+export const waiting = async () => {
+  const found = new Map(unsaved);
+  const add = (record) => record && found.set(record.id, record);
+  if (isFull()) {
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) add(read("local", key));
+    } catch {
+      // forbidden, so nothing is there
     }
-    return found;
-  };
+    const saved = await transact("readonly", (queue) => queue.getAll()).catch(() => (found._partial = []));
+    // An event alone in its row is how an earlier version kept it.
+    for (const row of saved) {
+      const { id, all = new Map([[id, row]]) } = row;
+      all.forEach((record, each) => {
+        add(record);
+        if (!rows.has(each)) rows.set(each, { id, all });
+      });
+    }
+  }
+  return found;
+};

@@ -146,6 +146,55 @@ describe("delivery", { skip: missingBrowser() }, () => {
     assert.deepEqual(numbers, [...numbers.keys()]);
   });
 
+  test("of a burst that was delivered in part, the next page sends the rest", async () => {
+    await page.goto(`${site.url}/a`);
+    await until("the page view", () => site.events.length);
+    let taken = 0;
+    site.answer = () => (taken++ ? DOWN() : null);
+    await page.evaluate(() => Promise.all(Array.from({ length: 40 }, (_, n) => ariane.track(`Event ${n}`, { text: "é".repeat(1500) }))));
+    await until("a part, and a refusal", () => taken > 1);
+    const part = site.names().filter((name) => name.startsWith("Event"));
+    assert.ok(part.length && part.length < 40, `${part.length}`);
+    await pause(200);
+    await page.goto("about:blank");
+    site.answer = null;
+    await page.goto(`${site.url}/b`);
+    await until("the rest", () => site.names().filter((name) => name.startsWith("Event")).length === 40);
+    await pause(300);
+    const again = part.filter((name) => site.events.filter(({ event }) => event === name).length > 1);
+    assert.deepEqual(again, []);
+  });
+
+  test("what an earlier version kept, an event a row, is delivered and forgotten", async () => {
+    site.pages["/before"] = "<!doctype html><title>before</title>";
+    await page.goto(`${site.url}/before`);
+    const rows = (kept) =>
+      page.evaluate(
+        (row) =>
+          new Promise((resolve) => {
+            const request = indexedDB.open("ariane", 1);
+            request.onupgradeneeded = () => request.result.createObjectStore("queue", { keyPath: "id" });
+            request.onsuccess = () => {
+              const transaction = request.result.transaction("queue", "readwrite");
+              const queue = transaction.objectStore("queue");
+              if (row) queue.put(row);
+              const keys = queue.getAllKeys();
+              transaction.oncomplete = () => {
+                request.result.close();
+                resolve(keys.result);
+              };
+            };
+          }),
+        kept,
+      );
+    const event = { type: "track", event: "Old", messageId: "old-1", anonymousId: "a", timestamp: "2026-01-01T00:00:00.000Z", properties: {}, context: {} };
+    await rows({ id: "old-1", key: "wk", tab: "t", at: Date.now() - 10_000, body: JSON.stringify(event) });
+    await page.goto(`${site.url}/a`);
+    await until("the old one", () => site.named("Old").length);
+    await until("its row to be gone", async () => !(await rows()).includes("old-1"));
+    assert.equal(site.events.filter(({ event: name }) => name === "Old").length, 1);
+  });
+
   test("killing the browser and coming back loses nothing and doubles nothing", async () => {
     const folder = await profileFolder();
     try {
