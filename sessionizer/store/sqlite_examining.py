@@ -7,10 +7,10 @@ from sessionizer.store.sqlite_seals import unseal
 
 _SEALED = {
     "visitors": "/* Snapshot.examine */ select record, key, 0 from visitors",
-    "chunks": "/* Snapshot.examine */ select refs, visitor, number from chunks",
-    "slices": "/* Snapshot.examine */ select slice, visitor, number from slices",
-    "runs": "/* Snapshot.examine */ select run, visitor, number from runs",
-    "sessions": "/* Snapshot.examine */ select session, visitor, number from sessions",
+    "chunks": "/* Snapshot.examine */ select refs, key, number from chunks left join visitors using (visitor)",
+    "slices": "/* Snapshot.examine */ select slice, key, number from slices left join visitors using (visitor)",
+    "runs": "/* Snapshot.examine */ select run, key, number from runs left join visitors using (visitor)",
+    "sessions": "/* Snapshot.examine */ select session, key, number from sessions left join visitors using (visitor)",
 }
 
 
@@ -27,9 +27,9 @@ def examine(db: sqlite3.Connection) -> list[str]:
     return found
 
 
-def _whole(sealed: object, place: str | int, number: int) -> bool:
+def _whole(sealed: object, key: str, number: int) -> bool:
     try:
-        unseal(sealed, place, number)
+        unseal(sealed, key, number)
     except Damaged:
         return False
     return True

@@ -76,25 +76,25 @@ class SqliteSnapshot:
 
     async def chunks(self, keys: Collection[str]) -> dict[str, list[Refs]]:
         sql = """/* Snapshot.chunks */
-            select key, refs, visitor, number from visitors join chunks using (visitor)
+            select key, refs, number from visitors join chunks using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
         return _grouped(_unsealed(await self._rows(sql, _array(keys))), self._refs)
 
     async def slices(self, keys: Collection[str]) -> dict[str, list[Slice]]:
         sql = """/* Snapshot.slices */
-            select key, slice, visitor, number from visitors join slices using (visitor)
+            select key, slice, number from visitors join slices using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
         return _in_order(_unsealed(await self._rows(sql, _array(keys))), self._slice)
 
     async def sessions(self, keys: Collection[str]) -> dict[str, list[Session]]:
         sql = """/* Snapshot.sessions */
-            select key, session, visitor, number from visitors join sessions using (visitor)
+            select key, session, number from visitors join sessions using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
         return _in_order(_unsealed(await self._rows(sql, _array(keys))), self._session)
 
     async def runs(self, keys: Collection[str]) -> dict[str, list[Run]]:
         sql = """/* Snapshot.runs */
-            select key, run, visitor, number from visitors join runs using (visitor)
+            select key, run, number from visitors join runs using (visitor)
             where key in (select value from json_each(?)) order by visitor, number"""
         found = _grouped(_unsealed(await self._rows(sql, _array(keys))), self._run)
         return {key: sorted(runs, key=lambda run: run.slice.first) for key, runs in found.items()}
@@ -117,7 +117,7 @@ class SqliteSnapshot:
                     (select min(started) from {table} as b where b.visitor = late.visitor and started > t) as after
                 from late
             )
-            select distinct key, {column}, visitor, number from bounds join {table} as each using (visitor)
+            select distinct key, {column}, number from bounds join {table} as each using (visitor)
             where each.started in (before, t, after)"""  # noqa: S608 - the names are ours
         return await self._rows(sql, wanted)
 
@@ -321,9 +321,9 @@ def _same(value: T) -> T:
     return value
 
 
-def _unsealed(rows: Iterable[tuple[str, bytes, int, int]]) -> Iterator[tuple[str, bytes]]:
+def _unsealed(rows: Iterable[tuple[str, bytes, int]]) -> Iterator[tuple[str, bytes]]:
     """(key, blob) of rows that say what they are sealed with. Raises Damaged."""
-    return ((key, unseal(sealed, visitor, number)) for key, sealed, visitor, number in rows)
+    return ((key, unseal(sealed, key, number)) for key, sealed, number in rows)
 
 
 def _grouped(rows: Iterable[tuple[str, Any]], decode: Callable[[Any], T]) -> dict[str, list[T]]:

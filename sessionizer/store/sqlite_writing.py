@@ -250,14 +250,14 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> 
     if change.chunks:
         db.executemany(
             "/* ProfileStore.commit */ insert or replace into chunks (visitor, number, refs) values (?, ?, ?)",
-            [(visitor, number, seal(pack(each), visitor, number)) for number, each in change.chunks.items()],
+            [(visitor, number, seal(pack(each), change.key, number)) for number, each in change.chunks.items()],
         )
     if change.slices:
         db.executemany(
             """/* ProfileStore.commit */
             insert or replace into slices (visitor, number, started, slice) values (?, ?, ?, ?)""",
             [
-                (visitor, number, each.first[0], seal(pack(each), visitor, number))
+                (visitor, number, each.first[0], seal(pack(each), change.key, number))
                 for number, each in change.slices.items()
             ],
         )
@@ -266,14 +266,14 @@ def _keep_visitor(db: sqlite3.Connection, change: VisitorChange, pack: Pack) -> 
             """/* ProfileStore.commit */
             insert or replace into sessions (visitor, number, started, session) values (?, ?, ?, ?)""",
             [
-                (visitor, number, each.first[0], seal(pack(each), visitor, number))
+                (visitor, number, each.first[0], seal(pack(each), change.key, number))
                 for number, each in change.sessions.items()
             ],
         )
     if change.runs:
         db.executemany(
             "/* ProfileStore.commit */ insert or replace into runs (visitor, number, run) values (?, ?, ?)",
-            [(visitor, number, seal(pack(each), visitor, number)) for number, each in change.runs.items()],
+            [(visitor, number, seal(pack(each), change.key, number)) for number, each in change.runs.items()],
         )
     if change.dropped_runs:
         db.executemany(
