@@ -1,6 +1,8 @@
 import { on, track } from "./inside.js";
 
 const IDLE_MS = 30000;
+// What a browser that dies takes with it at the most.
+const HEARTBEAT_MS = 60000;
 // A page that is left is hidden first, a moment before: one report, not two. What is less is kept for the next.
 const LEAST_MS = 100;
 const SIGNS = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart", "focus", "pageshow"];
@@ -8,24 +10,25 @@ const SIGNS = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart", 
 /**
  * Engaged time: how long a page was visible, had the focus, and saw a sign of life at most 30 s ago.
  *
- * Only one window has the focus, so two tabs never count the same second. Reported as `Page Left` with `engaged_ms`,
- * the milliseconds since the last report, whenever the page is hidden, left, or turned to another route.
+ * Only one window has the focus, so two tabs never count the same second. Reported as `Page Left` with `engaged_ms`, the
+ * milliseconds since the last report, whenever the page is hidden, left, or turned to another route; and on a page that stays,
+ * as `Page Engaged`, once a minute at most.
  */
 export function engagement() {
   const stopwatch = createStopwatch(() => performance.now());
 
   const look = () => (document.visibilityState === "visible" && document.hasFocus() ? stopwatch._sign() : stopwatch._stop());
-  const report = () => {
+  const report = (event) => () => {
     const engagedMs = stopwatch._take(LEAST_MS);
-    if (engagedMs) track("Page Left", { engaged_ms: engagedMs });
+    if (engagedMs) track(event, { engaged_ms: engagedMs });
   };
 
   for (const name of SIGNS) addEventListener(name, look, { passive: true, capture: true });
   // The focus that moves into a frame of ours leaves the window and not the document: look after it has moved.
   addEventListener("blur", () => setTimeout(look));
   document.addEventListener("visibilitychange", look);
-  on("_turn", report);
-  on("_leave", report);
+  for (const name of ["_turn", "_leave"]) on(name, report("Page Left"));
+  setInterval(report("Page Engaged"), HEARTBEAT_MS);
   look();
 }
 

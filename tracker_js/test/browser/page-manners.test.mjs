@@ -92,6 +92,30 @@ describe("attributes, engaged time and manners", { skip: missingBrowser() }, () 
     assert.ok(total > 500 && total <= Date.now() - start + 500, `${total}`);
   });
 
+  test("a page that stays tells engaged time once a heartbeat, nothing twice, and the rest when it is left", async () => {
+    // A minute is a second here: the tracker's clock is the page's own.
+    await page.evaluateOnNewDocument(() => {
+      const { setInterval } = window;
+      window.setInterval = (work, ms) => setInterval(work, ms === 60_000 ? 1000 : ms);
+    });
+    const idle = await context.newPage();
+    await idle.goto(`${site.url}/idle`);
+    await page.goto(`${site.url}/a`);
+    const start = Date.now();
+    await page.bringToFront();
+    await page.mouse.move(5, 5);
+    await until("three heartbeats", () => site.named("Page Engaged").length >= 3);
+    await page.goto("about:blank");
+    const end = Date.now();
+    await until("the rest", () => site.named("Page Left").some(({ context: { page: left } }) => left.path === "/a"));
+    const beats = site.named("Page Engaged");
+    assert.deepEqual(new Set(beats.map((event) => event.context.page.path)), new Set(["/a"]));
+    const times = beats.map((event) => Date.parse(event.timestamp));
+    assert.ok(times.every((time, i) => !i || time - times[i - 1] > 500), `${times}`);
+    const total = site.events.filter((event) => event.context.page.path === "/a").reduce((sum, event) => sum + (event.properties?.engaged_ms ?? 0), 0);
+    assert.ok(total > 2000 && total <= end - start + 500, `${total} of ${end - start}`);
+  });
+
   test("a strict content security policy with Trusted Types has nothing to complain about", async () => {
     const reports = [];
     page.on("console", (message) => reports.push(message.text()));
