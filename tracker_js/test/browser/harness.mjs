@@ -1,4 +1,4 @@
-/** What the browser tests share: a Chromium, a collector that records, and pages to put the tracker on. */
+/** What the browser tests share: a Chromium and a Firefox, a collector that records, and pages to put the tracker on. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -19,10 +19,15 @@ const CANDIDATES = [
 ];
 export const chromePath = CANDIDATES.find((path) => path && existsSync(path));
 
+const FIREFOX_CANDIDATES = [process.env.FIREFOX_PATH, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
+export const firefoxPath = FIREFOX_CANDIDATES.find((path) => path && existsSync(path));
+
 /** For `test(name, {skip})`: why the browser tests cannot run here, or false. In CI that is an error, not a skip. */
-export function missingBrowser() {
-  if (chromePath) return false;
-  const why = `no Chromium: set CHROME_PATH, or install one as ${CANDIDATES.slice(1, 4).join(", ")}`;
+export const missingBrowser = () => missing(chromePath, `no Chromium: set CHROME_PATH, or install one as ${CANDIDATES.slice(1, 4).join(", ")}`);
+export const missingFirefox = () => missing(firefoxPath, `no Firefox: set FIREFOX_PATH, or install one as ${FIREFOX_CANDIDATES.slice(1).join(", ")}`);
+
+function missing(path, why) {
+  if (path) return false;
   if (process.env.CI === "true") throw new Error(why);
   return why;
 }
@@ -55,6 +60,11 @@ export const chromeFlags = [
 
 export async function launch(options = {}) {
   return puppeteer.launch({ executablePath: chromePath, headless: true, args: chromeFlags, ...options });
+}
+
+/** Firefox, over WebDriver BiDi. */
+export async function launchFirefox(options = {}) {
+  return puppeteer.launch({ browser: "firefox", executablePath: firefoxPath, headless: true, ...options });
 }
 
 /** A folder for a browser that comes back, and how to remove it. */

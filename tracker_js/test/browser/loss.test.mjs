@@ -1,9 +1,8 @@
 /** The short form of `node test/loss/run.mjs`: every kind of trouble once, in both browsers, against the collector itself. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { firefoxPath } from "../loss/stage.mjs";
 import { runTrials } from "../loss/trials.mjs";
-import { chromePath, missingCollector } from "./harness.mjs";
+import { chromePath, firefoxPath, missingCollector } from "./harness.mjs";
 
 const BROWSERS = { chromium: chromePath, firefox: firefoxPath };
 

@@ -1,15 +1,11 @@
 /** What the loss trials play on: a collector that can die, a network that can fail, a shop, and a browser that can be killed. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { appendFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import puppeteer from "puppeteer-core";
-import { arianeArgs, arianeCommand, chromeFlags, chromePath, profileFolder, projectFolder, until } from "../browser/harness.mjs";
-
-const FIREFOX_PATHS = [process.env.FIREFOX_PATH, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
-export const firefoxPath = FIREFOX_PATHS.find((path) => path && existsSync(path));
+import { arianeArgs, arianeCommand, chromeFlags, chromePath, firefoxPath, profileFolder, projectFolder, until } from "../browser/harness.mjs";
 
 const listening = (server, port = 0) => new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server.address().port)));
 
