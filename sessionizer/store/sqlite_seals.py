@@ -1,6 +1,6 @@
-"""Seals: four bytes at the end of what is kept of a visitor, which hold it to its bytes, its visitor's key and its number.
+"""Seals: four bytes at the end of what is kept of a visitor, which hold it to its bytes, its key and its number.
 
-The key is the one that was asked for: where an index is damaged and leads to another visitor's rows, they do not fit it.
+The key is the one that was asked for: where a damaged index leads to another visitor's rows, they do not fit it.
 
 A damaged page is so found when it is read, and nothing is answered from it. Everything here is derived: `ariane replay`
 makes it anew from the log.

@@ -35,9 +35,10 @@ export const send = async (records, keepalive) => {
   }
   const body = settled(writeBatch(records, options.writeKey, Date.now()));
   const [status, answer, asked] = await post("v1/batch", body, keepalive);
-  ids.forEach((id) => flying.delete(id));
   const delivered = answer?.success;
   if (delivered) await removeAll(ids);
+  // Not before: who looked at what waits while it was on its way would send it again.
+  ids.forEach((id) => flying.delete(id));
   // It tells of a success and knows what to do about a failure, and may not be there yet.
   await shared._extras;
   emit("_sent", [records, delivered, status, asked, body, answer]);
