@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import puppeteer from "puppeteer-core";
-import { firefoxPath, startCollector } from "../loss/stage.mjs";
+import { firefoxPath } from "./harness.mjs";
+import { startCollector } from "../loss/stage.mjs";
 import { arrived, filled, from, logged, named, startShop } from "../package/shop.mjs";
 import { chromePath, launch, missingCollector, until } from "./harness.mjs";
 
