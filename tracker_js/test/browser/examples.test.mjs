@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import puppeteer from "puppeteer-core";
-import { firefoxPath } from "./harness.mjs";
 import { startCollector } from "../loss/stage.mjs";
 import { arrived, filled, from, logged, named, startShop } from "../package/shop.mjs";
-import { chromePath, launch, missingCollector, until } from "./harness.mjs";
+import { chromePath, firefoxPath, launch, missingCollector, until } from "./harness.mjs";
 
 const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
 const blocksOf = (text, language) => [...text.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))].map(([, code]) => code);
