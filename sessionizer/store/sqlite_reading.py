@@ -26,7 +26,7 @@ from sessionizer.state import (
     decode_slice,
     decode_visitor,
 )
-from sessionizer.store import Crowd, StoreUnavailable
+from sessionizer.store import Crowd, Damaged, StoreUnavailable
 from sessionizer.store.packing import RowUnpacker
 from sessionizer.store.sqlite_examining import examine
 from sessionizer.store.sqlite_seals import unseal
@@ -123,9 +123,13 @@ class SqliteSnapshot:
 
     async def naming(self, identifiers: Collection[str]) -> dict[str, list[str]]:
         sql = """/* Snapshot.naming */
-            select identifier, key from naming join visitors using (visitor)
+            select identifier, key, (select visitor from visitors as found where found.key = visitors.key) is visitor
+            from naming join visitors using (visitor)
             where identifier in (select value from json_each(?)) order by identifier, key"""
-        found = _grouped(await self._rows(sql, _array(identifiers)), _same)
+        rows = await self._rows(sql, _array(identifiers))
+        if not all(is_found for _, _, is_found in rows):
+            raise Damaged  # by its key another visitor would be found, or none: it would be left out
+        found = _grouped([(identifier, key) for identifier, key, _ in rows], _same)
         return {name: found.get(name, []) for name in identifiers}
 
     async def crowds(self, contacts: Collection[str], users: int, devices: int) -> dict[str, Crowd]:
