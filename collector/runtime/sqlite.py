@@ -110,9 +110,13 @@ def _open(
     try:
         for pragma in _pragmas(writer, synchronous, page_bytes, cache_bytes, checkpoint_pages):
             connection.execute(f"pragma {pragma}").close()
+        _check_schema(connection)
     except sqlite3.Error:
         connection.close()
         raise
+    except UnicodeDecodeError as error:  # SQLite's own message, quoting it
+        connection.close()
+        raise sqlite3.DatabaseError("the file's schema is damaged") from error
     return connection
 
 
@@ -180,7 +184,41 @@ def _migrate(db: sqlite3.Connection, steps: list[tuple[int, str]]) -> int:
             for statement in statements(sql):
                 db.execute(statement)
             db.execute(f"pragma user_version = {number}")
+            _seal_schema(db)
+    if _schema_seal(db) == 0:  # an earlier release's
+        with transaction(db):
+            _seal_schema(db)
     return len(steps)
+
+
+def _seal_schema(db: sqlite3.Connection) -> None:
+    """Hold the schema to its words, in a header field that SQLite leaves to us.
+
+    A flipped bit in the name of a column, or in what is unique, would else give other answers.
+    """
+    db.execute(f"pragma application_id = {_schema_checksum(db)}")
+
+
+def _check_schema(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError for a schema that is not what was written. An earlier release's is not looked at."""
+    db.execute("begin")  # so that nobody migrates in between
+    try:
+        seal = _schema_seal(db)
+        if seal not in (0, _schema_checksum(db)):
+            raise sqlite3.DatabaseError("the file's schema is damaged")
+    finally:
+        db.execute("rollback")
+
+
+def _schema_seal(db: sqlite3.Connection) -> int:
+    seal: int = db.execute("pragma application_id").fetchone()[0]
+    return seal
+
+
+def _schema_checksum(db: sqlite3.Connection) -> int:
+    """31 bits, never 0, of everything in the schema but where it lies."""
+    names = db.execute("select type, name, tbl_name, sql from sqlite_schema order by type, name").fetchall()
+    return (zlib.crc32(repr(names).encode()) & 0x7FFFFFFF) or 1
 
 
 def leave_no_trace(db: sqlite3.Connection) -> bool:

@@ -8,6 +8,7 @@ from collector.log import CorruptRecord, EventLog, Stored
 from sessionizer.books import Books
 from sessionizer.commands.progress import Show
 from sessionizer.loading import Loader
+from sessionizer.owners import profile_id
 from sessionizer.store import Snapshot, StoreUnavailable
 
 PAGE = 2000
@@ -42,6 +43,7 @@ class Audit:
         """Count everything. Reads every record, so that every checksum is checked."""
         self.structure = {"log.db": await log.examine(), "store.db": await self._snapshot.examine()}
         self.structure["store.db"] += await self._look_at_visitors(log)
+        self.structure["store.db"] += await self._look_at_profile_ids()
         self._set_aside = frozenset([position for position, _ in await self._snapshot.quarantined()])
         self._suppressed = frozenset(await self._snapshot.suppressed())
         end = await log.end()
@@ -74,6 +76,18 @@ class Audit:
         except StoreUnavailable as error:
             return [str(error)]
         return []
+
+    async def _look_at_profile_ids(self) -> list[str]:
+        """Whether every profile id is the one of its root."""
+        broken = 0
+        after = ""
+        try:
+            while page := await self._snapshot.roots(after, PAGE):
+                broken += sum(profile_id(root) != id_ for id_, root in page)
+                after = page[-1][0]
+        except StoreUnavailable as error:
+            return [str(error)]
+        return [f"{broken} profile ids are not those of what they name"] if broken else []
 
     async def _one_by_one(self, log: EventLog, after: int) -> list[Stored]:
         """A page that holds damaged records; those come back without a body."""

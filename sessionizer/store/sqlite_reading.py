@@ -36,7 +36,7 @@ HASH_BYTES = 8
 
 T = TypeVar("T")
 Row = TypeVar("Row", Slice, Session)
-_read_root = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_root = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class SqliteSnapshot:
@@ -319,6 +319,14 @@ _DEVICES = _skipping("visitor", "user is null")
 
 def _array(values: Iterable[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
+
+
+def _read_root(kept: str) -> Root:
+    """Raises Damaged."""
+    try:
+        return _decode_root(kept)
+    except msgspec.MsgspecError as error:
+        raise Damaged from error
 
 
 def _same(value: T) -> T:
