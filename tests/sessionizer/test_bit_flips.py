@@ -22,9 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.mark.parametrize("file", ["log.db", "store.db"])
 def test_a_flipped_bit_is_harmless_or_found_and_no_answer_is_wrong(made: Made, tmp_path: Path, file: str) -> None:
-    seed = int(
-        os.environ.get("JOURNEY_SEED", random.SystemRandom().randrange(10**9) if not os.environ.get("CI") else 1)
-    )
+    seed = int(os.environ.get("JOURNEY_SEED", 1))
     chance = random.Random(seed)
     bits = (made.folder / file).stat().st_size * 8
     found = Counter(try_flip(made, file, chance.randrange(bits), tmp_path / "flipped") for _ in range(FLIPS))
