@@ -1,24 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, test } from "node:test";
-import { launch, missingBrowser, pageHtml, pause, profileFolder, startSite, unique, until } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { context, onFreshPages, page, site } from "./fresh-page.mjs";
+import { launch, missingBrowser, pageHtml, pause, profileFolder, unique, until } from "./harness.mjs";
 
 const DOWN = () => ({ status: 503, headers: { "Retry-After": "1" } });
 
 describe("delivery", { skip: missingBrowser() }, () => {
-  let browser, context, site, page;
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  beforeEach(async (t) => {
-    site = await startSite();
-    context = await browser.createBrowserContext();
-    page = await context.newPage();
-    t.after(async () => {
-      await context.close();
-      await site.close();
-    });
-  });
+  onFreshPages();
 
   test("what is tracked in the moment of leaving arrives, without waiting for the next page", async () => {
     await page.goto(`${site.url}/a`);

@@ -1,22 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, test } from "node:test";
-import { launch, missingBrowser, pageHtml, startSite, unique, until } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { onFreshPages, page, site } from "./fresh-page.mjs";
+import { missingBrowser, pageHtml, unique, until } from "./harness.mjs";
 
 describe("the second file", { skip: missingBrowser() }, () => {
-  let browser, context, site, page;
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  beforeEach(async (t) => {
-    site = await startSite();
-    context = await browser.createBrowserContext();
-    page = await context.newPage();
-    t.after(async () => {
-      await context.close();
-      await site.close();
-    });
-  });
+  onFreshPages();
 
   test("without it pages are seen, calls taken, and both delivered, on leaving too", async () => {
     site.missing = "/t-extras.js";

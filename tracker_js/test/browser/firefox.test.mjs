@@ -1,23 +1,11 @@
 /** The main flows in a real Firefox; the corners are tried in Chromium, losses in both (loss.test.mjs). */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, test } from "node:test";
-import { launchFirefox, missingFirefox, pageHtml, pause, startSite, unique, until } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { context, onFreshPages, page, site } from "./fresh-page.mjs";
+import { launchFirefox, missingFirefox, pageHtml, pause, unique, until } from "./harness.mjs";
 
 describe("in Firefox", { skip: missingFirefox() }, () => {
-  let browser, context, site, page;
-  before(async () => {
-    browser = await launchFirefox();
-  });
-  after(() => browser.close());
-  beforeEach(async (t) => {
-    site = await startSite();
-    context = await browser.createBrowserContext();
-    page = await context.newPage();
-    t.after(async () => {
-      await context.close();
-      await site.close();
-    });
-  });
+  onFreshPages(launchFirefox);
 
   test("a page view arrives with its page, campaign and circumstances, and each change of route is one", async () => {
     await page.goto(`${site.url}/shoes?utm_source=letter&mail=a%40b.example`);

@@ -1,22 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, test } from "node:test";
-import { launch, missingBrowser, pageHtml, pause, startSite, until } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { context, onFreshPages, page, site } from "./fresh-page.mjs";
+import { missingBrowser, pageHtml, pause, until } from "./harness.mjs";
 
 describe("identity and consent", { skip: missingBrowser() }, () => {
-  let browser, context, site, page;
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  beforeEach(async (t) => {
-    site = await startSite();
-    context = await browser.createBrowserContext();
-    page = await context.newPage();
-    t.after(async () => {
-      await context.close();
-      await site.close();
-    });
-  });
+  onFreshPages();
 
   const kept = () =>
     page.evaluate(async () => ({

@@ -16,6 +16,25 @@ const ROOT = '<!doctype html><html lang="en"><head><title>Shop</title><link rel=
 // Longer than the tracker waits for a page's title, and than it waits before it sends.
 const SETTLED_MS = 1_000;
 
+const PRODUCT = ["page /products/7", "track Product Viewed"];
+
+/** A visit through React's and Vue's shop: a product, into the cart, a login, a redirect, and back. Each route counts once. */
+async function walk(page, log, add) {
+  await log(1);
+  await page.click("#product");
+  await log(3);
+  await page.click(add);
+  await log(4);
+  await page.click("#login");
+  await log(5);
+  await page.click("#old");
+  await log(6);
+  await page.goBack();
+  await log(8);
+  await pause(SETTLED_MS);
+  assert.deepEqual(await log(8), ["page /", ...PRODUCT, "track Product Added", "identify", "page /cart", ...PRODUCT]);
+}
+
 describe("the recipes", { skip: missingBrowser() || missingCollector() }, () => {
   let installed, collector, browser;
   const closing = [];
@@ -95,46 +114,20 @@ describe("the recipes", { skip: missingBrowser() || missingCollector() }, () => 
 
   test("React: every route once, under StrictMode, with a redirect and a way back", async () => {
     const { page, errors, log } = await open({ "/": ROOT, "/app.js": await bundled("react-app.jsx", "react.tsx") });
-    await log(1);
-    await page.click("#product");
-    await log(3);
-    await page.click("article button");
-    await log(4);
-    await page.click("#login");
-    await log(5);
-    await page.click("#old");
-    await log(6);
-    await page.goBack();
-    await log(8);
-    await pause(SETTLED_MS);
-    const product = ["page /products/7", "track Product Viewed"];
-    assert.deepEqual(await log(8), ["page /", ...product, "track Product Added", "identify", "page /cart", ...product]);
+    await walk(page, log, "article button");
     assert.equal(await page.evaluate(() => window.effects), 2, "StrictMode ran each effect twice");
     // A reload is a page, and the visitor is known: nothing is said twice.
     await page.reload();
     await page.click("#login");
     await pause(SETTLED_MS);
-    assert.deepEqual((await log(10)).slice(8), product);
+    assert.deepEqual((await log(10)).slice(8), PRODUCT);
     assert.deepEqual(errors, []);
   });
 
   test("Vue: every route once, though the router replaces the state as it starts", async () => {
     const alias = { vue: tool("vue/dist/vue.esm-bundler.js") };
     const { page, errors, log } = await open({ "/": ROOT, "/app.js": await bundled("vue-app.js", "vue.ts", { alias }) });
-    await log(1);
-    await page.click("#product");
-    await log(3);
-    await page.click("#add");
-    await log(4);
-    await page.click("#login");
-    await log(5);
-    await page.click("#old");
-    await log(6);
-    await page.goBack();
-    await log(8);
-    await pause(SETTLED_MS);
-    const product = ["page /products/7", "track Product Viewed"];
-    assert.deepEqual(await log(8), ["page /", ...product, "track Product Added", "identify", "page /cart", ...product]);
+    await walk(page, log, "#add");
     assert.deepEqual(errors, []);
   });
 

@@ -5,7 +5,7 @@ import { launch, missingBrowser, pageHtml, startSite, until } from "./harness.mj
 import { costOf } from "../trace.mjs";
 
 describe("the main thread", { skip: missingBrowser() }, () => {
-  test("nothing of ours is a long task, and what is ours is found in the trace", async () => {
+  test("what is ours is found in the trace, and makes the browser lay out nothing", async () => {
     const site = await startSite();
     const browser = await launch();
     try {
