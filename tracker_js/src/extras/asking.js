@@ -1,4 +1,4 @@
-import { guard, isFull, on, options, post, setWho, transact, who } from "./inside.js";
+import { guard, isFull, on, options, post, read, setWho, transact, who } from "./inside.js";
 import { takeToken } from "./links.js";
 
 const KEY = "ariane_id";
@@ -17,10 +17,9 @@ export const asking = () => {
   }
   const keep = guard((known) => isFull() && known.sure && transact("readwrite", (queue) => queue.put(known)));
   on("_who", keep);
-  keep(who());
-  addEventListener("storage", ({ key, newValue }) => {
-    if (key === KEY && newValue && isFull()) setWho(JSON.parse(newValue));
-  });
+  addEventListener("storage", guard(({ key, newValue }) => key === KEY && newValue && isFull() && setWho(JSON.parse(newValue))));
+  // Somebody may have logged in or out there before this file was here to hear of it.
+  setWho(read("local", KEY) || who());
   return {
     /** `{device, …}`, or undefined when nobody answers. `known`: the id to be unless the cookie has another; else a new one. */
     _ask: async (known) => {

@@ -98,18 +98,19 @@ export function pageHtml({ attributes = "", inline = "", body = "", title = "A p
 /**
  * A site and a collector on one origin, which keeps what it accepted.
  *
- * `missing` is a path that is not served; `answer` may be set to a function `(body) => {status, headers, json} | "drop" | null`; null is the usual 200.
+ * `missing` is a path that is not served, `late` has promises by path that answers wait for; `answer` may be set to a function `(body) => {status, headers, json} | "drop" | null`; null is the usual 200.
  */
 export async function startSite() {
   const built = (name) => readFile(new URL(`../../../collector/static/${name}`, import.meta.url));
   const modules = await buildModule();
   const scripts = { "/t.js": await built("tracker.js"), "/t-extras.js": await built("tracker-extras.js"), "/ariane.mjs": modules["ariane.mjs"], "/extras.mjs": modules["extras.mjs"] };
-  const site = { requests: [], events: [], pixels: [], devices: 0, pages: {}, headers: {}, answer: null, missing: null };
+  const site = { requests: [], events: [], pixels: [], devices: 0, pages: {}, headers: {}, answer: null, missing: null, late: {} };
   const server = createServer(async (request, response) => {
     const path = request.url.split("?")[0];
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString("utf8");
+    await site.late[path];
     if (path === site.missing) {
       response.writeHead(404).end();
     } else if (scripts[path]) {

@@ -85,12 +85,34 @@ describe("identity and consent", { skip: missingBrowser() }, () => {
     await page.evaluate(() => ariane.identify("u1"));
     await other.goto(`${site.url}/b`);
     await page.evaluate(() => ariane.reset());
-    await until("the new device", () => site.devices);
-    await pause(100);
+    await until("the other tab's new device", () => isNew(other));
     await other.evaluate(() => ariane.track("Elsewhere"));
     await until("the event", () => site.named("Elsewhere").length);
     const [event] = site.named("Elsewhere");
     assert.deepEqual([event.anonymousId, event.userId], ["device-1", undefined]);
+  });
+
+  const isNew = (tab) => tab.evaluate(async () => JSON.stringify(await ariane.ready()) === '{"anonymousId":"device-1","userId":null}');
+
+  test("a logout in one tab is one in a tab whose second file comes after it", async () => {
+    await page.goto(`${site.url}/a`);
+    await page.evaluate(() => ariane.identify("u1"));
+    await until("the login", () => site.named("identify").length);
+    const other = await context.newPage();
+    let come;
+    site.late["/t-extras.js"] = new Promise((resolve) => (come = resolve));
+    await other.goto(`${site.url}/b`);
+    await page.evaluate(() => ariane.reset());
+    assert.ok(await isNew(page));
+    assert.ok(!(await isNew(other)));
+    come();
+    await until("the other tab's new device", () => isNew(other));
+    const kept = await other.evaluate(() => new Promise((resolve) => {
+      indexedDB.open("ariane").onsuccess = ({ target }) => {
+        target.result.transaction("queue").objectStore("queue").get("ariane_id").onsuccess = (found) => resolve(found.target.result);
+      };
+    }));
+    assert.deepEqual([kept.device, kept.user], ["device-1", undefined]);
   });
 
   test("reset while offline still makes somebody new", async () => {
