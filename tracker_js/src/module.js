@@ -1,6 +1,5 @@
 /** The ES module: `import { start } from "@ariane-cdp/tracker"`. No global; the same tracker otherwise. */
 import { start as begin } from "./core/start.js";
-import { api } from "./core/tracker.js";
 
 let started;
 
@@ -8,9 +7,9 @@ let started;
 export function start(options) {
   if (!options.writeKey || !options.endpoint) throw new TypeError("ariane: start() needs writeKey and endpoint");
   if (!started) {
-    started = true;
-    const endpoint = new URL(options.endpoint.replace(/\/?$/, "/"), location.href).href;
-    begin({ ...options, endpoint }, [], () => import("./extras.mjs"));
+    // Throws where it is no address.
+    const endpoint = new URL(options.endpoint, location.href).href;
+    started = begin({ ...options, endpoint }, [], endpoint, () => import("./extras.mjs"));
   }
-  return api;
+  return started;
 }

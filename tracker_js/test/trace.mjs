@@ -12,7 +12,9 @@ import { launch, pageHtml, startSite, until } from "./browser/harness.mjs";
 
 const SLOWED = 4;
 const OURS = /\/t(-extras)?\.js/;
-// Outermost work of the main thread that names its script.
+// Outermost work of the main thread that names its script. What goes on after a promise does not; the page's only promises
+// are ours.
+const NAMELESS = new Set(["v8.callFunction", "RunMicrotasks", "BlinkScheduler_PerformMicrotaskCheckpoint"]);
 const WORK = new Set(["EvaluateScript", "v8.compile", "FunctionCall", "EventDispatch", "TimerFire", "FireIdleCallback", "v8.evaluateModule", "v8.compileModule"]);
 
 /** One load of `url`, until `delivered()` resolves: `{tasks, layouts, beforeLoadMs, allMs}` of what our scripts did. */
@@ -28,8 +30,9 @@ export async function costOf(browser, url, delivered) {
 }
 
 function read(events) {
-  const ours = events.filter(({ ph, name, args }) => ph === "X" && WORK.has(name) && OURS.test(JSON.stringify(args?.data ?? args)));
-  const [first] = ours;
+  const named = events.filter(({ ph, name, args }) => ph === "X" && WORK.has(name) && OURS.test(JSON.stringify(args?.data ?? args)));
+  const [first] = named;
+  const ours = [...named, ...events.filter(({ ph, name, tid, ts }) => ph === "X" && NAMELESS.has(name) && tid === first?.tid && ts > first.ts)];
   const loads = events.filter(({ name, pid }) => name === "MarkLoad" && pid === first?.pid).map(({ ts }) => ts);
   const load = Math.min(...loads, Infinity);
   const outermost = ours

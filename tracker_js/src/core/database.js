@@ -1,4 +1,3 @@
-import { pause } from "./pause.js";
 import { isFull } from "./state.js";
 
 // Private windows and some embedded browsers never answer `open` (https://bugs.webkit.org/show_bug.cgi?id=226547).
@@ -8,17 +7,14 @@ const STORE = "queue";
 let opened;
 
 /** Our IndexedDB database, opened once. Rejects where it is forbidden, broken, or silent. */
-const open = async () => {
-  // Opening is work: not in the task that loads the page. A hidden page's timers are slow.
-  if (!document.hidden) await pause();
-  return new Promise((resolve, reject) => {
+const open = () =>
+  new Promise((resolve, reject) => {
     setTimeout(reject, PATIENCE_MS);
     const request = indexedDB.open("ariane", 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
     request.onerror = reject;
     request.onsuccess = () => resolve(request.result);
   });
-};
 
 /**
  * One transaction; `work` makes the request whose result is given. Resolves once a write survives the browser being

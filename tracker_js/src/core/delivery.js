@@ -1,6 +1,6 @@
 import { takeBatch, writeBatch } from "./batch.js";
 import { emit, guard } from "./events.js";
-import { certain, settled } from "./identity.js";
+import { asking, settled } from "./identity.js";
 import { toJson } from "./scrub.js";
 import { options, shared } from "./state.js";
 import { LOCAL, read } from "./storage.js";
@@ -55,7 +55,7 @@ export const sendFresh = async (leaving) => {
 
 const gathered = guard(async () => {
   timer = 0;
-  await certain();
+  await asking;
   await sendFresh();
 });
 

@@ -30,5 +30,8 @@ export const guard =
     }
   };
 
-/** Captured, so that a handler of the page's which stops the event cannot hide it. */
-export const listen = (target, name, work) => target.addEventListener(name, guard(work), true);
+/**
+ * Captured, so that a handler of the page's which stops the event cannot hide it; and at the window, which the document's
+ * own events come by first (https://dom.spec.whatwg.org/#concept-event-dispatch).
+ */
+export const listen = (name, work, target = self) => target.addEventListener(name, guard(work), true);

@@ -17,18 +17,17 @@ export let who = {};
 let proof;
 // Devices we made up until the collector said who this is, and who it is.
 const renamed = [];
-let asking;
+/** A promise while it is not certain who this is. Nothing is sent then, but by a page that leaves. */
+export let asking;
 
-export const setWho = (next) => {
+/** `heard`: it is what localStorage has. It is not written again: another tab may have gone on meanwhile, and would be undone. */
+export const setWho = (next, heard) => {
   if (next.user !== who.user) proof = undefined;
   who = next;
-  if (!isFull()) return;
-  write(LOCAL, KEY, who);
+  // Neither keeps anything without full consent.
+  if (!heard) write(LOCAL, KEY, who);
   emit("_who", who);
 };
-
-/** A promise while it is not certain who this is. Nothing is sent then, but by a page that leaves. */
-export const certain = () => asking;
 
 /** An event's JSON, with whom it was made for when that was not certain yet. */
 export const settled = (body) => renamed.reduce((text, [from, to]) => text.split(from).join(to), body);
@@ -36,7 +35,8 @@ export const settled = (body) => renamed.reduce((text, [from, to]) => text.split
 /** Finds out who this is, as far as consent allows. There is a device at once; tabs that start together start as one. */
 export const load = () => {
   const { user, proven } = who;
-  setWho({ id: KEY, device: newId(), ...read(LOCAL, KEY), ...(user && { user, proven }) });
+  const kept = read(LOCAL, KEY);
+  setWho({ id: KEY, device: newId(), ...kept, ...(user && { user, proven }) }, kept && !user);
   if (!who.sure) ask(who.device);
 };
 
@@ -45,7 +45,7 @@ export const load = () => {
  * scripts may store. `known` is what to be if nobody knows better; without it, somebody new.
  */
 const ask = (known) => {
-  if (!isFull()) return undefined;
+  if (!isFull()) return;
   const stopgap = who.device;
   const answer = shared._extras.then((extras) => extras._ask?.(known)).catch(() => {});
   const mine = Promise.race([answer, pause(PATIENCE_MS)]).then((found) => {
@@ -67,7 +67,6 @@ export const login = (user, newProof) => {
 
 /** A logout: somebody else from here on, with a fresh device from the collector, so that its cookie changes too. */
 export const renew = () => {
-  proof = undefined;
   // Nobody is asked again: the cookie may still be the old person's.
   setWho({ id: KEY, device: newId(), sure: 1 });
   return ask();

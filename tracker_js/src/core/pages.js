@@ -63,7 +63,7 @@ export const changed = () => {
 /** Where there is no Navigation API, the second file watches the History API (extras/history.js). */
 export const startPages = () => {
   if (!automatic()) return;
-  if (self.navigation) listen(navigation, "currententrychange", changed);
+  if (self.navigation) listen("currententrychange", changed, navigation);
   if (keyOf() !== counted) view();
 };
 

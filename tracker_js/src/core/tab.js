@@ -14,15 +14,12 @@ const KEY = "ariane_tab";
 let state;
 let ended;
 
-const take = () => {
-  const found = read(SESSION, KEY) || { tab: newId(), seq: 0 };
-  write(SESSION, KEY);
-  shared._tab = found.tab;
-  return found;
-};
-
 export const number = () => {
-  state = state || take();
+  if (!state) {
+    state = read(SESSION, KEY) || { tab: newId(), seq: 0 };
+    write(SESSION, KEY);
+    shared._tab = state.tab;
+  }
   const numbered = { ...state, seq: state.seq++ };
   // A page may track something after it has ended.
   if (ended) leaveTab();

@@ -7,14 +7,13 @@ import { readCall } from "./calls.js";
 import { readContext } from "./context.js";
 import { deliver, fresh } from "./delivery.js";
 import { emit, guard, on } from "./events.js";
-import { certain, currentUser, forget, load, login, proofOf, renew, who } from "./identity.js";
+import { asking, currentUser, forget, load, login, proofOf, renew, who } from "./identity.js";
 import { newId } from "./ids.js";
 import { currentPage, flushPage, view } from "./pages.js";
 import { toJson } from "./scrub.js";
 import { isFull, isMode, mode, setMode } from "./state.js";
 import { clear } from "./store.js";
 import { forgetTab, number } from "./tab.js";
-import { VERSION } from "./version.js";
 
 let answeredNo = false;
 let held = [];
@@ -22,8 +21,7 @@ let lastTime = 0;
 let calledAt; // the time of a call that the loader stub noted
 
 /** Strictly growing within a page, so that events made in one millisecond keep their order. */
-const now = () => {
-  const time = Date.now();
+const now = (time = Date.now()) => {
   // A clock set back by a second or more is followed.
   return (lastTime = (lastTime - time) >>> 0 < 1e3 ? lastTime + 1 : time);
 };
@@ -36,7 +34,7 @@ const make = (type, fields, given) => {
   return {
     type,
     messageId: given.messageId || newId(),
-    timestamp: new Date(given.timestamp || calledAt || now()).toISOString(),
+    timestamp: new Date(given.timestamp || now(calledAt)).toISOString(),
     ...fields,
     properties: properties && JSON.parse(toJson(properties, true)),
     userId,
@@ -69,7 +67,7 @@ const hold = (event) => new Promise((resolve) => held.push([event, resolve]));
 export const submitHeld = () => {
   const waiting = held;
   held = [];
-  for (const [event, resolve] of waiting) resolve(event && submit(event));
+  waiting.forEach(([event, resolve]) => resolve(event && submit(event)));
 };
 
 export const record = (type, fields, given = {}) => {
@@ -85,9 +83,8 @@ const call = (most, work) =>
     callback?.();
   });
 
-/** The functions of the global. */
+/** The functions of the global but `on`, which waits for nothing. */
 export const api = {
-  version: VERSION,
 
   track: call(1, ([event], properties, given) => record("track", { event, properties }, given)),
 
@@ -139,19 +136,17 @@ export const api = {
 
   ready: guard(async (callback) => {
     while (waits()) await hold();
-    await certain();
+    await asking;
     const found = { anonymousId: who.device, userId: who.user || null };
-    if (callback) guard(callback)(found);
+    callback?.(found);
     return found;
   }),
-
-  on,
 };
 
 /** One call as the loader stub notes it: `[method, arguments, resolve, time]`. */
 export const run = guard(([name, args, resolve, at]) => {
   calledAt = at;
-  const result = api[name]?.(...args);
+  const result = (api[name] || on)(...args);
   calledAt = undefined;
-  if (resolve) resolve(result);
+  resolve?.(result);
 });

@@ -17,9 +17,9 @@ export const asking = () => {
   }
   const keep = guard((known) => isFull() && known.sure && transact("readwrite", (queue) => queue.put(known)));
   on("_who", keep);
-  addEventListener("storage", guard(({ key, newValue }) => key === KEY && newValue && isFull() && setWho(JSON.parse(newValue))));
+  addEventListener("storage", guard(({ key, newValue }) => key === KEY && newValue && isFull() && setWho(JSON.parse(newValue), true)));
   // Somebody may have logged in or out there before this file was here to hear of it.
-  setWho(read("local", KEY) || who());
+  setWho(read("local", KEY) || who(), true);
   return {
     /** `{device, …}`, or undefined when nobody answers. `known`: the id to be unless the cookie has another; else a new one. */
     _ask: async (known) => {

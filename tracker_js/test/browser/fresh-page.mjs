@@ -5,6 +5,9 @@ import { launch, startSite } from "./harness.mjs";
 // Others see each new value: exported names are live (https://tc39.es/ecma262/#sec-module-environment-records).
 export let browser, context, site, page;
 
+/** Resolves once the tracker has begun: what a page does before is how it starts. */
+export const begun = () => page.evaluate(() => ariane.ready().then(() => {}));
+
 /** Call it first in a `describe`, once a file. */
 export function onFreshPages(start = launch) {
   before(async () => {

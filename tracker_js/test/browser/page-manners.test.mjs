@@ -169,6 +169,6 @@ describe("attributes, engaged time and manners", { skip: missingBrowser() }, () 
     site.pages["/keyless"] = `<!doctype html><title>x</title><script defer src="/t.js"></script>`;
     await page.goto(`${site.url}/keyless`);
     await until("the complaint", () => said.length);
-    assert.match(said.join(), /data-write-key/);
+    assert.match(said.join(), /ariane: writeKey/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { context, onFreshPages, page, site } from "./fresh-page.mjs";
+import { begun, context, onFreshPages, page, site } from "./fresh-page.mjs";
 import { missingBrowser, pageHtml, pause, until } from "./harness.mjs";
 
 describe("page views", { skip: missingBrowser() }, () => {
@@ -65,6 +65,7 @@ describe("page views", { skip: missingBrowser() }, () => {
 
   test("replacing the state, changing the query or the hash, and redirecting at once double nothing", async () => {
     await page.goto(`${site.url}/a`);
+    await begun();
     await page.evaluate(() => {
       history.replaceState({ router: 1 }, "", location.href);
       history.replaceState({}, "", "/a/");
@@ -98,6 +99,7 @@ describe("page views", { skip: missingBrowser() }, () => {
 
   test("what is tracked right after a change of route comes after its page view", async () => {
     await page.goto(`${site.url}/a`);
+    await begun();
     await page.evaluate(() => {
       history.pushState({}, "", "/b");
       ariane.track("Seen");
@@ -111,6 +113,7 @@ describe("page views", { skip: missingBrowser() }, () => {
     site.pages["/hash"] = pageHtml({ attributes: 'data-hash="true"' });
     site.pages["/off"] = pageHtml({ attributes: 'data-auto-page="false"' });
     await page.goto(`${site.url}/hash`);
+    await begun();
     await page.evaluate(() => (location.hash = "#/two"));
     await until("two page views", () => site.named("page").length === 2);
     await page.goto(`${site.url}/off`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { context, onFreshPages, page, site } from "./fresh-page.mjs";
+import { begun, context, onFreshPages, page, site } from "./fresh-page.mjs";
 import { missingBrowser, pageHtml, pause, until } from "./harness.mjs";
 
 describe("identity and consent", { skip: missingBrowser() }, () => {
@@ -203,6 +203,7 @@ describe("identity and consent", { skip: missingBrowser() }, () => {
     site.pages["/a"] = pageHtml({ attributes: 'data-consent="anonymous"' });
     await page.evaluateOnNewDocument(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
     await page.goto(`${site.url}/a`);
+    await begun();
     await page.evaluate(() => {
       ariane.track("One");
       ariane.identify("u1", { email: "ada@example.com" });

@@ -23,10 +23,10 @@ test("what the server asks for, in seconds or as a date, is the least waited, up
   for (const nonsense of ["Wed, 31 Dec 2025 00:01:00 GMT", "soon", "-5", ""]) assert.equal(backoff(1, nonsense, 0, now), 1000);
 });
 
-test("the queue keeps a thousand events of seven days, the newest", () => {
-  const records = Array.from({ length: 1100 }, (_, n) => record(n)).reverse();
-  assert.deepEqual(excess(records, 1100), [...Array(100).keys()].map((n) => `id-${n}`));
-  assert.deepEqual(records.map((each) => each.at), [...Array(1100).keys()]);
+test("the queue keeps five thousand events of seven days, the newest", () => {
+  const records = Array.from({ length: 5100 }, (_, n) => record(n)).reverse();
+  assert.deepEqual(excess(records, 5100), [...Array(100).keys()].map((n) => `id-${n}`));
+  assert.deepEqual(records.map((each) => each.at), [...Array(5100).keys()]);
   assert.deepEqual(excess([record(0), record(DAY_MS)], 7 * DAY_MS + 1), ["id-0"]);
 });
 
