@@ -6,12 +6,11 @@ A cursor names a place in one store's numbering. A store made anew counts anew, 
 
 from collections.abc import Collection
 from typing import NamedTuple
-from uuid import UUID
 
 import msgspec
 
 from collector.runtime.clock import to_text
-from sessionizer import views
+from sessionizer import uuids, views
 from sessionizer.cursors import read_cursor, write_cursor
 from sessionizer.facts import (
     Fact,
@@ -72,7 +71,7 @@ def show(fact: Fact, cursor: str, at: str) -> views.Fact:
                 cursor=cursor,
                 found_at=at,
                 anonymous_id=fact.device,
-                session_id=_uuid(fact.id),
+                session_id=uuids.as_text(fact.id),
                 started_at=to_text(fact.first),
             )
         case SessionEnded():
@@ -97,8 +96,8 @@ def _profile_fact(fact: ProfilesMerged | ProfilesSplit | TraitsChanged, cursor: 
             return views.ProfilesMerged(
                 cursor=cursor,
                 found_at=at,
-                from_=_uuid(fact.source),
-                into=_uuid(fact.into),
+                from_=uuids.as_text(fact.source),
+                into=uuids.as_text(fact.into),
                 rule=fact.rule,
                 message_id=fact.message_id,
             )
@@ -106,8 +105,8 @@ def _profile_fact(fact: ProfilesMerged | ProfilesSplit | TraitsChanged, cursor: 
             return views.ProfilesSplit(
                 cursor=cursor,
                 found_at=at,
-                from_=_uuid(fact.source),
-                into=_uuid(fact.into),
+                from_=uuids.as_text(fact.source),
+                into=uuids.as_text(fact.into),
                 slices=[_slice(each) for each in fact.slices],
                 rule=fact.rule,
                 message_id=fact.message_id,
@@ -116,7 +115,7 @@ def _profile_fact(fact: ProfilesMerged | ProfilesSplit | TraitsChanged, cursor: 
             return views.TraitsChanged(
                 cursor=cursor,
                 found_at=at,
-                profile_id=_uuid(fact.profile),
+                profile_id=uuids.as_text(fact.profile),
                 before={name: _read(said.value) for name, said in fact.before.items()},
                 after={name: _read(said.value) for name, said in fact.after.items()},
             )
@@ -128,13 +127,9 @@ def _slice(seen: SliceSeen) -> views.SliceInFact:
     )
 
 
-def _uuid(packed: bytes) -> str:
-    return str(UUID(bytes=packed))
-
-
 def _session(seen: SessionSeen) -> views.SessionInFact:
     return views.SessionInFact(
-        session_id=_uuid(seen.id),
+        session_id=uuids.as_text(seen.id),
         started_at=to_text(seen.first),
         ended_at=to_text(seen.last),
         events=seen.events,

@@ -7,15 +7,15 @@ needs more, it raises `Missing`, the caller loads that and asks again.
 
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, TypeVar
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from sessionizer import uuids
 from sessionizer.slices import own_root
 from sessionizer.state import Alias, Place, Root, Seen, Slice, identifier, place
 from sessionizer.store import Crowd
 
-PROFILE_IDS: UUID = uuid5(NAMESPACE_URL, "ariane:profile")
+PROFILE_IDS = uuids.space("ariane:profile")
 
 Contact = tuple[str, str]
 """(type, value)."""
@@ -129,9 +129,14 @@ class Person(NamedTuple):
     """With the device each was sent from."""
 
 
+def profile_uuid(root: Root) -> bytes:
+    """UUIDv5 of the root, 16 bytes: the same on every machine, never drawn."""
+    return uuids.uuid5(PROFILE_IDS, msgspec.json.encode(root))
+
+
 def profile_id(root: Root) -> str:
-    """UUIDv5 of the root: the same on every machine, never drawn."""
-    return str(uuid5(PROFILE_IDS, msgspec.json.encode(root).decode()))
+    """The same as text."""
+    return uuids.as_text(profile_uuid(root))
 
 
 def strength(contact_type: str) -> tuple[int, str]:

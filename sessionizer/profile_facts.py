@@ -1,12 +1,11 @@
 """What is published of profiles: who became whom, and whose traits changed. Pure."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from sessionizer.belonging import Changed, Move, Traits
 from sessionizer.evidence import message_hash
 from sessionizer.facts import HASH_BYTES, Fact, ProfilesMerged, ProfilesSplit, SliceSeen, TraitSaid, TraitsChanged
-from sessionizer.owners import Part, profile_id
+from sessionizer.owners import Part, profile_uuid
 from sessionizer.state import Root, Trait
 
 
@@ -62,8 +61,3 @@ def _traits(root: Root, before: Traits, after: Traits) -> Iterable[Fact]:
 
 def _said(trait: Trait) -> TraitSaid:
     return TraitSaid(value=trait.value, by=message_hash(trait.key[1])[:HASH_BYTES])
-
-
-def profile_uuid(root: Root) -> bytes:
-    """The id of a root's profile, 16 bytes."""
-    return UUID(profile_id(root)).bytes
