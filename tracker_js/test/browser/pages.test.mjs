@@ -155,7 +155,8 @@ describe("page views", { skip: missingBrowser() }, () => {
     await until("the prerender", () => loaded);
     await pause(1200);
     assert.deepEqual(site.names(), ["page /from"]);
-    await Promise.all([page.waitForNavigation(), page.click("a")]);
+    // The prerendered page takes the frame's place, and puppeteer may say that the old one is gone.
+    await page.click("a").catch(() => {});
     await until("the page", () => site.names().includes("page /soon"));
     assert.equal(site.named("page").length, 2);
   });
