@@ -16,9 +16,10 @@ export const waiting = async () => {
     // An event alone in its row is how an earlier version kept it.
     for (const row of saved) {
       const { id, all = new Map([[id, row]]) } = row;
+      const kept = { id, all }; // one for all of its events: what changes in it is written once
       all.forEach((record, each) => {
         add(record);
-        if (!rows.has(each)) rows.set(each, { id, all });
+        if (!rows.has(each)) rows.set(each, kept);
       });
     }
   }
