@@ -4,8 +4,9 @@
 
 The history is that of `visitors.py`, in its order of arrival, and then the same events without users, contacts, proofs,
 aliases and retractions' words: rules 3 to 11 have nothing to do, and all else is as it was. Both are read from a log
-and folded by the real worker, on SQLite files, in turns; processor time is what counts. The last line has the ratio of
-the two rates in the median round; at least 0.80 is wanted.
+and folded by the real worker, on SQLite files, in turns; processor time is what counts. Once as ever, and once without
+publishing facts: there are none of who became whom where there is nobody. The last lines have the ratios of the rates
+in the median round; at least 0.80 is wanted.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from load_tests.visitors import history
 from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
 
+EVER = 2**62
+
 
 def nameless(event: Event) -> Event:
     """The event without its words about who somebody is."""
@@ -46,7 +49,7 @@ def nameless(event: Event) -> Event:
     )
 
 
-async def fold_s(events: Sequence[Event]) -> float:
+async def fold_s(events: Sequence[Event], *, facts: bool) -> float:
     """Processor time to fold these events from a log of their own."""
     with tempfile.TemporaryDirectory(prefix="ariane-identity-cost-") as folder:
         log = await open_log(f"sqlite:{folder}/log.db", writer=True)
@@ -54,7 +57,7 @@ async def fold_s(events: Sequence[Event]) -> float:
         try:
             await log.append([Record(event.anonymous_id or "", to_record(event)) for event in events])
             began_s = time.process_time()
-            await Worker(log, store).catch_up()
+            await Worker(log, store, quietly_to=None if facts else EVER).catch_up()
             return time.process_time() - began_s
         finally:
             await store.close()
@@ -69,14 +72,18 @@ def main() -> int:
     given = parser.parse_args()
     somebody = history(given.seed, given.events)
     nobody = [nameless(event) for event in somebody]
-    asyncio.run(fold_s(somebody[:2000]))  # imports and caches
-    ratios = []
+    asyncio.run(fold_s(somebody[:2000], facts=True))  # imports and caches
+    ratios: dict[bool, list[float]] = {True: [], False: []}
     for nth in range(given.rounds):
-        with_s, without_s = asyncio.run(fold_s(somebody)), asyncio.run(fold_s(nobody))
-        ratios.append(without_s / with_s)
-        rates = (f"{given.events / each_s:,.0f}" for each_s in (with_s, without_s))
-        print("round {}: {} events/s with identity, {} without".format(nth + 1, *rates), flush=True)
-    print(f"identity: folded at {statistics.median(ratios):.2f} of the rate without it")
+        for facts, found in ratios.items():
+            with_s, without_s = (asyncio.run(fold_s(each, facts=facts)) for each in (somebody, nobody))
+            found.append(without_s / with_s)
+            rates = (f"{given.events / each_s:,.0f}" for each_s in (with_s, without_s))
+            quiet = "" if facts else ", no facts"
+            print("round {}: {} events/s with identity, {} without{}".format(nth + 1, *rates, quiet), flush=True)
+    for facts, found in ratios.items():
+        told = "with the facts it publishes" if facts else "without facts"
+        print(f"identity, {told}: folded at {statistics.median(found):.2f} of the rate without it")
     return 0
 
 
