@@ -243,6 +243,58 @@ async def test_others_sessions_on_a_shared_device_do_not_run_together() -> None:
     assert bob.totals.events == 4
 
 
+async def visits(house: House) -> list[list[str]]:
+    """The message ids of each visit, whosever it is."""
+    found: dict[Any, list[str]] = defaultdict(list)
+    for line in (await house.exports())["events"]:
+        event = msgspec.json.decode(line)
+        found[event["profile_id"], event["session_id"]].append(event["message_id"])
+    return sorted(map(sorted, found.values()))
+
+
+async def without_ada(*told: Event) -> House:
+    """These were told, and then she was erased."""
+    house = House()
+    await house.take(told)
+    assert await house.erase(Who("user_id", "ada")) is not None
+    return house
+
+
+async def test_where_somebody_was_erased_a_visit_stays_cut_when_its_device_is_folded_again() -> None:
+    bob = [an_event(f"b{nth}", 20 * nth, user_id="bob") for nth in range(4)]
+    house = await without_ada(*bob, an_event("a1", 10, user_id="ada"))
+    assert await visits(house) == [["b0"], ["b1", "b2", "b3"]]
+    await house.take([an_event("eve", 50, user_id="eve")])  # late: it moves cuts
+    assert await visits(house) == [["b0"], ["b1", "b2"], ["b3"], ["eve"]]
+
+
+@pytest.mark.parametrize("minute", [0, 10])
+async def test_where_somebody_was_erased_in_the_moment_of_others_these_stay_apart(minute: int) -> None:
+    bob = [an_event("b", minute, user_id="bob"), an_event("d", 10, user_id="bob"), an_event("e", 20, user_id="bob")]
+    house = await without_ada(*bob, an_event("c", 10, user_id="ada"))
+    assert await visits(house) == [["b"], ["d", "e"]]
+
+
+@pytest.mark.parametrize("minute", [0, 10])
+async def test_what_comes_after_an_erased_stretch_is_not_added_to_the_one_before_it(minute: int) -> None:
+    house = await without_ada(an_event("b", 0, user_id="bob"), an_event("c", minute, user_id="ada"))
+    after = (NOW_MS - BASE_MS) // 60_000 + 1
+    await house.take([an_event("later", after), an_event("latest", after + 1)])
+    assert await visits(house) == [["b"], ["later", "latest"]]
+    bob = await house.people.profile(Who("user_id", "bob"))
+    assert bob is not None
+    assert bob.totals.events == 1
+
+
+@pytest.mark.parametrize("minute", [0, 10])
+async def test_what_comes_late_after_an_erased_stretch_is_not_added_to_the_one_before_it(minute: int) -> None:
+    """She had logged out, so it is not hers; the next login claims it."""
+    hers = [an_event("c", minute, user_id="ada"), an_event("out", 11, type="track", event="Logged Out")]
+    house = await without_ada(an_event("b", 0, user_id="bob"), *hers, an_event("d", 20, user_id="bob"))
+    await house.take([an_event("late", 15)])
+    assert await visits(house) == [["b"], ["d", "late"]]
+
+
 async def test_what_an_erased_proof_protected_nobody_falls_heir_to() -> None:
     house = House()
     proof = an_event("a1", 0, type="identify", user_id="ada", trust=Trust.PROVEN)
