@@ -170,6 +170,11 @@ TURNS = {
         said(1, anonymous_id="eve", user_id="jane", contacts=JANE),
         taken_back(2, "m0"),
     ],
+    "a proof of a name alone that was taken back later, which had kept somebody else from it": [
+        said(0, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
+        said(1, anonymous_id="eve", user_id="jane"),
+        taken_back(2, "m0"),
+    ],
     "whoever proved is seen again later": [
         said(0, anonymous_id="d", user_id="jane", trust=Trust.PROVEN),
         said(1, anonymous_id="eve", user_id="jane"),

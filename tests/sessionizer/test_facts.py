@@ -40,6 +40,7 @@ from sessionizer.worker import Worker
 from tests.folding import exported, few_are_many
 from tests.histories import BASE_MS, arrivals, histories, visits
 from tests.oracle import MOST, Most
+from tests.sessionizer.test_late_events import event, mail
 from tests.sessionizer.test_pipeline import records_of, sizes
 
 MANY = 10_000
@@ -236,6 +237,23 @@ def test_following_the_facts_tells_whose_everything_is_and_what_everybody_is_lik
 
     with some_large(data):
         asyncio.run(run())
+
+
+async def test_a_contact_named_again_moves_who_named_it_after_that() -> None:
+    """Her device learns nothing new by it, but that she used the family's e-mail later than he did."""
+    log, store, follower = MemoryLog(), MemoryStore(), Follower()
+    owners = Owners(log, store)
+    home = mail("home@x.org")
+    for each in (
+        event("a", 0, anonymous_id="hers", user_id="jane", contacts=home),
+        event("b", 30, anonymous_id="his", user_id="joe", contacts=home),
+        event("d", 60, contacts=home),
+        event("c", 45, anonymous_id="hers", user_id="jane", contacts=home),
+    ):
+        await log.append(records_of([each]))
+        await Worker(log, store).catch_up()
+        await follower.follow(store)
+        await owners.agrees(follower)
 
 
 @given(st.data(), st.one_of(histories(), visits()), st.integers(1, 6))

@@ -40,6 +40,7 @@ def mail(value: str) -> tuple[Contact, ...]:
 PROVEN = {"user_id": "jane", "trust": Trust.PROVEN}
 LOGOUT = {"type": "track", "event": "Logged Out"}
 LEFT = {"type": "track", "event": "Page Left"}
+ORDER = {"type": "track", "event": "Order Completed", "properties": {"revenue": 5}}
 STORIES: dict[str, tuple[list[Event], Event]] = {
     "a proof comes late into a claimed stretch that two e-mails had cut": (
         [
@@ -80,15 +81,15 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
     ),
     "an order comes late and opens the first visit, which then has no page": (
         [event("a", 60), event("b", 120)],
-        event("late", 0, type="track", event="Order Completed", properties={"revenue": 5}),
+        event("late", 0, **ORDER),
     ),
     "an order comes late and joins two visits": (
         [event("a", 0), event("b", 60), event("c", 180)],
-        event("late", 30, type="track", event="Order Completed", properties={"revenue": 5}),
+        event("late", 30, **ORDER),
     ),
     "an order comes late before the first page of a visit": (
         [event("a", 60), event("b", 180)],
-        event("late", 50, type="track", event="Order Completed", properties={"revenue": 5}),
+        event("late", 50, **ORDER),
     ),
     "a claim in another name after a claimed stretch that two e-mails cut": (
         [
@@ -213,6 +214,65 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
     "a view comes late a little more than half an hour after a visit": (
         [event("a", 0), event("b", 120)],
         event("late", 30.001),
+    ),
+    "a claim keeps a trait that is named like an identifier": (
+        [event("p", 0, anonymous_id="d2", **PROVEN), event("b", 20)],
+        event("late", 10, type="identify", user_id="jane", traits={"user_id": "mine", "plan": "free"}),
+    ),
+    "an e-mail that is a user's id as well is heard after it": (
+        [event("v", 40, anonymous_id="d2", contacts=mail("j@x.org")), event("a", 0, user_id="j@x.org"), event("c", 30)],
+        event("late", 20, user_id="j@x.org", contacts=mail("j@x.org")),
+    ),
+    "a claim in another name after a logout and a claimed stretch that a late e-mail cut": (
+        [
+            event("x", -30),
+            event("out", -20, **LOGOUT),
+            event("p", 0, anonymous_id="d2", **PROVEN),
+            event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
+            event("a", 10, user_id="jane", contacts=mail("a@x.org")),
+            event("aa", 12),
+            event("c", 30),
+            event("b", 20, contacts=mail("b@x.org")),
+        ],
+        event("late", 40, user_id="joe"),
+    ),
+    "a late logout takes the user from a long stretch with two e-mails": (
+        [
+            event("m0", 0, user_id="jane"),
+            event("m1", 1),
+            event("m2", 2, contacts=mail("a@x.org")),
+            event("m3", 3, contacts=mail("b@x.org")),
+            *(event(f"m{nth}", nth) for nth in range(4, 9)),
+        ],
+        event("late", 0.5, **LOGOUT),
+    ),
+    "an order and then a logout come late into a long stretch that goes on": (
+        [event("m0", 0, user_id="jane"), *(event(f"m{nth}", nth) for nth in range(1, 5)), event("o", 3.5, **ORDER)],
+        event("late", 0.5, **LOGOUT),
+    ),
+    "a view comes late after a long stretch, and then a logout into that": (
+        [
+            event("m0", 0, user_id="jane"),
+            event("m1", 1),
+            *(event(f"m{nth}", 100 + nth) for nth in range(2, 7)),
+            event("out", 110, **LOGOUT),
+            event("n0", 120),
+            event("n1", 140),
+            event("view", 130),
+        ],
+        event("late", 0.5, **LOGOUT),
+    ),
+    "joined users whose slices begin alike, from two senders, are led by the smaller name": (
+        [event("m", 0, user_id="zed"), event("m", 0, user_id="adam", source="till"), event("b", 20)],
+        event("late", 10, type="alias", anonymous_id=None, user_id="zed", previous_id="adam", trust=Trust.SERVER),
+    ),
+    "joined e-mails that are heard alike, from two senders, are led by the smaller one": (
+        [
+            event("m", 0, contacts=(*mail("z@x.org"), Contact(type="phone", value="+491"))),
+            event("m", 0, contacts=(*mail("a@x.org"), Contact(type="phone", value="+491")), source="till"),
+            event("b", 20),
+        ],
+        event("late", 10),
     ),
 }
 

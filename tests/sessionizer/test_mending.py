@@ -15,16 +15,19 @@ from collector.event import Derived, Event, to_record
 from collector.log import EventLog, Record
 from collector.log.memory import MemoryLog
 from sessionizer import mending, runs, state
+from sessionizer.decision import Decision
+from sessionizer.erasures import Erasures
+from sessionizer.evidence import take_apart
 from sessionizer.people import FoldedPeople
-from sessionizer.store import ProfileStore
+from sessionizer.store import Damaged, ProfileStore
 from sessionizer.store.memory import MemoryStore
 from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
 from tests.folding import as_bytes, check, everything, few_are_many, fold_in_memory
-from tests.histories import histories, visits
+from tests.histories import BASE_MS, histories, visits
 from tests.oracle import Most
 from tests.sessionizer import test_facts
-from tests.sessionizer.test_late_events import LOGOUT, STORIES, event, mail
+from tests.sessionizer.test_late_events import LOGOUT, MINUTE_MS, STORIES, event, mail
 
 steps = st.sampled_from([(1,) * 60, (2,) * 30, (5,) * 12])
 """Sizes of the batches in which a history comes: small ones, to its end."""
@@ -202,11 +205,26 @@ def test_references_that_pile_up_in_one_place_are_spread_again() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-@pytest.mark.parametrize("of_a_run", [2, runs.EVENTS])
+@pytest.mark.parametrize("of_a_run", [2, 5, runs.EVENTS])
 def test_a_late_event_mended_is_as_if_it_had_been_in_time(name: str, of_a_run: int) -> None:
     before, late = STORIES[name]
     with always(of_a_run), few_are_many(Most()):
         check([*before, late], [1] * len(before))
+
+
+@pytest.mark.parametrize("minute", [2, 99])
+async def test_a_run_that_begins_with_no_event_of_its_visitor_is_damage(minute: int) -> None:
+    """In the moment of one that is, or after all of them."""
+    log, store = MemoryLog(), MemoryStore()
+    with always(2):
+        await told(log, store, [event(f"m{nth}", nth, user_id="jane") for nth in range(6)])
+        run = state.decode_run(store.visitors["dd1"].runs[0])
+        run.slice.first = (BASE_MS + minute * MINUTE_MS, "m", "default", False)
+        store.visitors["dd1"].runs[0] = state.encode(run)
+        await log.append([Record("d1", to_record(event("late", 0.5, **LOGOUT)))])
+        async with store.snapshot() as snapshot:
+            with pytest.raises(Damaged):
+                await Decision(log, snapshot, Erasures(log)).of(take_apart(await log.read(0, 6, 1)))
 
 
 class Counting(MemoryLog):
