@@ -126,17 +126,20 @@ def observe(trial: Trial) -> bytes:
 
 
 def trials(histories_: int, seed: str) -> list[Seen]:
-    """Worked cases, random histories, visits and long stays, as the sound mind sees them.
+    """Stories, worked cases, random histories, visits and long stays, as the sound mind sees them.
 
-    A third of them are on low thresholds, and half mended whatever they are.
+    Of all but the stories, a third are on low thresholds, and half mended whatever they are.
     """
     chance = Random(seed)
+    made = [
+        Trial([*before, late], [1] * len(before), of_a_run=few)
+        for before, late in STORIES.values()
+        for few in (None, *FEW_EVENTS)
+    ]
     found: list[tuple[Sequence[Event], Sequence[int]]] = []
     for case in all_cases():
         events = events_of(case)
         found += [(events, [1] * len(events)), (events, []), (events[::-1], [1] * len(events))]
-    for before, late in STORIES.values():
-        found.append(([*before, late], [1] * len(before)))
     for history in _random_histories(histories_):
         found.append((history, [chance.randint(1, 4) for _ in range(6)]))
     for _ in range(4 * histories_):
@@ -148,7 +151,7 @@ def trials(histories_: int, seed: str) -> list[Seen]:
     for _ in range(2 * histories_):
         stay, later = long_stay(chance)
         found.append(([*stay, *later], [len(stay), *(chance.randint(1, 2) for _ in later)]))
-    made = [
+    made += [
         Trial(
             history,
             sizes,
