@@ -16,6 +16,7 @@ from collector.event import ERASURE, RETRACTION, Event, Trust, from_record, to_r
 from collector.log import Record
 from collector.log.memory import MemoryLog, MemoryRefused
 from collector.runtime import clock
+from sessionizer import mending
 from sessionizer.eraser import Done, Eraser, NotFinished
 from sessionizer.evidence import message_hash
 from sessionizer.facts import (
@@ -260,12 +261,17 @@ async def without_ada(*told: Event) -> House:
     return house
 
 
-async def test_where_somebody_was_erased_a_visit_stays_cut_when_its_device_is_folded_again() -> None:
+@pytest.mark.parametrize("least_to_mend", [0, mending.LEAST_EVENTS])
+async def test_where_somebody_was_erased_a_visit_stays_cut_when_its_device_is_folded_again(
+    least_to_mend: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mending, "LEAST_EVENTS", least_to_mend)
     bob = [an_event(f"b{nth}", 20 * nth, user_id="bob") for nth in range(4)]
-    house = await without_ada(*bob, an_event("a1", 10, user_id="ada"))
-    assert await visits(house) == [["b0"], ["b1", "b2", "b3"]]
-    await house.take([an_event("eve", 50, user_id="eve")])  # late: it moves cuts
-    assert await visits(house) == [["b0"], ["b1", "b2"], ["b3"], ["eve"]]
+    ended = [an_event("out", 70, type="track", event="Logged Out"), an_event("x", 80)]
+    house = await without_ada(*bob, an_event("a1", 10, user_id="ada"), *ended)
+    assert await visits(house) == [["b0"], ["b1", "b2", "b3", "out"], ["x"]]
+    await house.take([an_event("eve", -5, user_id="eve")])  # late, and another's: it moves cuts
+    assert await visits(house) == [["b0"], ["b1", "b2", "b3", "out"], ["eve"], ["x"]]
 
 
 @pytest.mark.parametrize("minute", [0, 10])
