@@ -10,5 +10,5 @@ const stub = self[options.global] || [];
 // A theme and a tag manager may both have put us here.
 if (!stub.version) {
   if (options.writeKey) self[options.global] = start(options, stub, script.src, () => import(new URL("t-extras.js", script.src)));
-  else console.error("ariane: writeKey?");
+  else console.error("ariane: data-write-key?");
 }

@@ -15,6 +15,46 @@ import { VERSION } from "./version.js";
 
 const SOON_MS = 50;
 
+const leave = (ending) => {
+  flushPage();
+  emit("_leave", ending);
+  if (ending) leaveTab();
+  // What can be sent is sent first: a browser may end a page it closes in the middle of this.
+  sendFresh(true);
+  saveLocally();
+};
+
+const watchLeaving = () => {
+  // Never `unload`: it disables the back/forward cache, and phones do not fire it.
+  // https://developer.chrome.com/docs/web-platform/deprecating-unload
+  listen("visibilitychange", () => document.hidden && leave());
+  // Safari navigates away without visibilitychange: https://bugs.webkit.org/show_bug.cgi?id=151610
+  listen("pagehide", leave);
+  listen("pageshow", (event) => {
+    if (!event.persisted) return;
+    returnToTab();
+    returnToPage();
+  });
+};
+
+const show = () => {
+  submitHeld();
+  if (!document.prerendering) startPages();
+};
+
+/** Reads the browser's storage and sees the first page; the calls that waited are made, those of the `stub` before that. */
+const begin = (options, stub, calls) => {
+  if (isMode(options.consent)) setMode(options.consent);
+  watchLeaving();
+  if (mode !== "denied") load();
+  // Whoever kept a function of the stub goes on calling that.
+  stub.push = calls.push = run;
+  stub.forEach(run);
+  listen("prerenderingchange", show);
+  guard(show)();
+  calls.forEach(run);
+};
+
 /**
  * Starts watching, and gives the functions of the global. `stub` holds the calls made before the script was here,
  * `base` is what the endpoint is relative to, and `second()` gives a promise of the second file (src/extras), which is
@@ -35,49 +75,21 @@ export const start = (options, stub, base, second) => {
   const early = [];
   for (const name of ["click", "submit"]) listen(name, (event) => early.push(event));
 
-  const begun = idle(SOON_MS).then(() => {
-    options.endpoint = new URL(options.endpoint.replace(/\/?$/, "/"), base);
-    if (isMode(options.consent)) setMode(options.consent);
-
-    const leave = (ending) => {
-      flushPage();
-      emit("_leave", ending);
-      if (ending) leaveTab();
-      // What can be sent is sent first: a browser may end a page it closes in the middle of this.
-      sendFresh(true);
-      saveLocally();
-    };
-    // Never `unload`: it disables the back/forward cache, and phones do not fire it.
-    // https://developer.chrome.com/docs/web-platform/deprecating-unload
-    listen("visibilitychange", () => document.hidden && leave());
-    // Safari navigates away without visibilitychange: https://bugs.webkit.org/show_bug.cgi?id=151610
-    listen("pagehide", leave);
-    listen("pageshow", (event) => {
-      if (!event.persisted) return;
-      returnToTab();
-      returnToPage();
-    });
-    if (mode !== "denied") load();
-    // Whoever kept a function of the stub goes on calling that.
-    stub.push = calls.push = run;
-    stub.forEach(run);
-    listen("prerenderingchange", begin);
-    guard(begin)();
-    calls.forEach(run);
-  });
-  const begin = () => {
-    submitHeld();
-    if (!document.prerendering) startPages();
-  };
-  shared._extras = begun
-    .then(() => idle(500))
+  shared._extras = idle(SOON_MS)
+    .then(() => {
+      begin(options, stub, calls);
+      options.endpoint = new URL(options.endpoint.replace(/\/?$/, "/"), base);
+      return idle(500);
+    })
     .then(second)
     .then((extras) =>
       // In the order of extras/inside.js.
       extras.default(shared, options, isFull, on, emit, guard, record, early, changed, () => who, setWho, post, transact, read, write, unsaved, fresh, flying, send, () => asking, removeAll, takeBatch, rows),
     )
-    // Without it clicks mean nothing: `isFull` is there, and does nothing with them.
-    .catch((error) => emit("error", error, (early.push = isFull)));
+    .catch((error) => {
+      early.push = () => {};
+      emit("error", error);
+    });
 
   return global;
 };

@@ -21,4 +21,4 @@ export const read = (area, key) => attempt(area, (storage) => JSON.parse(storage
 /** Nothing for a value removes the key. */
 export const write = (area, key, value) => attempt(area, (storage) => (value ? (storage[key] = JSON.stringify(value)) : delete storage[key]));
 /** Forgets every key of ours. */
-export const wipe = () => attempt(LOCAL, (storage) => Object.keys(storage).forEach((key) => key.startsWith("ariane_") && delete storage[key]));
+export const wipe = () => attempt(LOCAL, (storage) => Object.keys(storage).forEach((key) => /^ariane_/.test(key) && delete storage[key]));

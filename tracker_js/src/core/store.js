@@ -52,13 +52,13 @@ export const saveLocally = () => unsaved.forEach((record, id) => write(LOCAL, PR
 
 export const removeAll = async (ids) => {
   const touched = new Set();
-  for (const id of ids) {
+  ids.forEach((id) => {
     write(LOCAL, PREFIX + id);
     unsaved.delete(id);
     const row = rows.get(id);
     if (row?.all.delete(id)) touched.add(row);
     rows.delete(id);
-  }
+  });
   await change((queue) => touched.forEach((row) => (row.all.size ? queue.put(row) : queue.delete(row.id))));
 };
 

@@ -19,8 +19,8 @@ export const post = async (path, body, keepalive) => {
       credentials: isFull() ? options.credentials : "omit",
       signal: AbortSignal.timeout?.(PATIENCE_MS),
     });
-    const { status, headers } = response;
-    return [status, status === 200 && (await response.json()), headers.get("Retry-After")];
+    const { status } = response;
+    return [status, status === 200 && (await response.json()), response.headers.get("Retry-After")];
   } catch {
     return [0]; // the caller tries again later
   }

@@ -169,6 +169,12 @@ describe("attributes, engaged time and manners", { skip: missingBrowser() }, () 
     site.pages["/keyless"] = `<!doctype html><title>x</title><script defer src="/t.js"></script>`;
     await page.goto(`${site.url}/keyless`);
     await until("the complaint", () => said.length);
-    assert.match(said.join(), /ariane: writeKey/);
+    assert.match(said.join(), /data-write-key/);
+  });
+
+  test("an endpoint that is no address is told to those who listen for errors", async () => {
+    site.pages["/wrong"] = pageHtml({ attributes: 'data-endpoint="https://"', inline: `ariane.on("error", (error) => (window.told = String(error)))` });
+    await page.goto(`${site.url}/wrong`);
+    assert.match(await until("the error", () => page.evaluate(() => window.told)), /URL/);
   });
 });

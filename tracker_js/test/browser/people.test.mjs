@@ -13,6 +13,7 @@ describe("identity and consent", { skip: missingBrowser() }, () => {
       databases: (await indexedDB.databases()).map((database) => database.name),
       cookie: document.cookie,
     }));
+  const isNew = (tab) => tab.evaluate(async () => JSON.stringify(await ariane.ready()) === '{"anonymousId":"device-1","userId":null}');
   const NOTHING = { local: [], session: [], databases: [], cookie: "" };
 
   test("a user stays on later events and pages, what identifies them does not", async () => {
@@ -91,8 +92,6 @@ describe("identity and consent", { skip: missingBrowser() }, () => {
     const [event] = site.named("Elsewhere");
     assert.deepEqual([event.anonymousId, event.userId], ["device-1", undefined]);
   });
-
-  const isNew = (tab) => tab.evaluate(async () => JSON.stringify(await ariane.ready()) === '{"anonymousId":"device-1","userId":null}');
 
   test("a logout in one tab is one in a tab whose second file comes after it", async () => {
     await page.goto(`${site.url}/a`);

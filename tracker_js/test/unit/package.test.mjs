@@ -54,7 +54,7 @@ describe("the npm package", () => {
     };
     assert.equal(await bundled('import { start } from "@ariane-cdp/tracker";'), "");
     assert.match(await bundled('import { start } from "@ariane-cdp/tracker"; start({});'), /start\(\) needs writeKey/);
-    assert.match(await bundled('import "@ariane-cdp/tracker/t.js";'), /ariane: writeKey/);
+    assert.match(await bundled('import "@ariane-cdp/tracker/t.js";'), /data-write-key/);
   });
 
   for (const options of [
