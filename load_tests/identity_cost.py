@@ -25,11 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from collector.event import RETRACTION, Event, Trust, to_record
 from collector.log import Record
 from collector.log.opening import open_log
+from load_tests.facts import EVER
 from load_tests.visitors import history
 from sessionizer.store.opening import open_store
 from sessionizer.worker import Worker
-
-EVER = 2**62
 
 
 def nameless(event: Event) -> Event:

@@ -13,9 +13,9 @@ def space(name: str) -> bytes:
     return uuid5_of_text(NAMESPACE_URL, name).bytes
 
 
-def uuid5(space: bytes, name: bytes) -> bytes:
-    """The UUID of a name in a namespace, 16 bytes."""
-    made = bytearray(sha1(space + name, usedforsecurity=False).digest()[:16])
+def uuid5(within: bytes, name: bytes) -> bytes:
+    """The UUID of a name within a namespace, 16 bytes."""
+    made = bytearray(sha1(within + name, usedforsecurity=False).digest()[:16])
     made[6] = made[6] & 0x0F | 0x50
     made[8] = made[8] & 0x3F | 0x80
     return bytes(made)

@@ -42,17 +42,17 @@ def to_text(ms: int) -> str:
     Always 24 characters, so that texts sort as the times do. Raises ValueError outside years 1 to 9999.
     """
     minute, rest = divmod(ms, 60_000)
-    return f"{_minute_text(minute)}{rest // 1000:02}.{rest % 1000:03}Z"
+    try:
+        return f"{_minute_text(minute)}{rest // 1000:02}.{rest % 1000:03}Z"
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"{ms} ms is outside the years 1 to 9999") from error
 
 
 @functools.lru_cache(maxsize=4096)
 def _minute_text(minute: int) -> str:
     """`2026-11-24T08:00:`. Times told together often share a minute: a session's first and last, a page's events."""
     day, rest = divmod(minute, 1440)
-    try:
-        date = dt.date.fromordinal(day + EPOCH_ORDINAL)
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"{minute * 60_000} ms is outside the years 1 to 9999") from error
+    date = dt.date.fromordinal(day + EPOCH_ORDINAL)
     return f"{date.isoformat()}T{rest // 60:02}:{rest % 60:02}:"
 
 

@@ -41,6 +41,16 @@ PROVEN = {"user_id": "jane", "trust": Trust.PROVEN}
 LOGOUT = {"type": "track", "event": "Logged Out"}
 LEFT = {"type": "track", "event": "Page Left"}
 ORDER = {"type": "track", "event": "Order Completed", "properties": {"revenue": 5}}
+PROVED_ELSEWHERE = [
+    event("p", 0, anonymous_id="d2", **PROVEN),
+    event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
+]
+CLAIMED_AND_CUT_LATE = [
+    event("a", 10, user_id="jane", contacts=mail("a@x.org")),
+    event("aa", 12),
+    event("c", 30),
+    event("b", 20, contacts=mail("b@x.org")),
+]
 STORIES: dict[str, tuple[list[Event], Event]] = {
     "a proof comes late into a claimed stretch that two e-mails had cut": (
         [
@@ -93,22 +103,14 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
     ),
     "a claim in another name after a claimed stretch that two e-mails cut": (
         [
-            event("p", 0, anonymous_id="d2", **PROVEN),
-            event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
+            *PROVED_ELSEWHERE,
             event("a", 10, user_id="jane", contacts=mail("a@x.org")),
             event("b", 20, contacts=mail("b@x.org")),
         ],
         event("late", 30, user_id="joe"),
     ),
     "a claim in another name after a claimed stretch that a late e-mail cut": (
-        [
-            event("p", 0, anonymous_id="d2", **PROVEN),
-            event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
-            event("a", 10, user_id="jane", contacts=mail("a@x.org")),
-            event("aa", 12),
-            event("c", 30),
-            event("b", 20, contacts=mail("b@x.org")),
-        ],
+        [*PROVED_ELSEWHERE, *CLAIMED_AND_CUT_LATE],
         event("late", 40, user_id="joe"),
     ),
     "a view comes late between the last two of a full column of references": (
@@ -227,12 +229,8 @@ STORIES: dict[str, tuple[list[Event], Event]] = {
         [
             event("x", -30),
             event("out", -20, **LOGOUT),
-            event("p", 0, anonymous_id="d2", **PROVEN),
-            event("q", 0, anonymous_id="d3", **{**PROVEN, "user_id": "joe"}),
-            event("a", 10, user_id="jane", contacts=mail("a@x.org")),
-            event("aa", 12),
-            event("c", 30),
-            event("b", 20, contacts=mail("b@x.org")),
+            *PROVED_ELSEWHERE,
+            *CLAIMED_AND_CUT_LATE,
         ],
         event("late", 40, user_id="joe"),
     ),
