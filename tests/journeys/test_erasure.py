@@ -51,8 +51,12 @@ def delete(server: Server, who: str) -> Answer:
 
 def traces(folder: Path) -> list[tuple[str, str]]:
     """Where anything of Ada's is found, byte by byte."""
-    files = [each for each in folder.rglob("*") if each.is_file()]
-    return [(each.name, name) for each in files for name in ADA if name.encode() in each.read_bytes()]
+    while True:
+        files = [each for each in folder.rglob("*") if each.is_file()]
+        try:
+            return [(each.name, name) for each in files for name in ADA if name.encode() in each.read_bytes()]
+        except FileNotFoundError:
+            continue  # somebody put a WAL away meanwhile: what was in it may now be in a file already read
 
 
 def of_bob(server: Server, after: str) -> dict[str, bytes]:
